@@ -1,0 +1,23 @@
+/* clock: the two clocks, and times as text.
+ *
+ * The monotonic clock measures durations, the wall clock stamps rows and due
+ * times.  FSL_TEST_NOW (milliseconds since 1970, or "+N"/"-N": that many
+ * milliseconds away from the real wall clock) moves the wall clock of a test;
+ * it is read once, at the first call. */
+#ifndef FSL_BASE_CLOCK_H
+#define FSL_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
+int64_t clock_wall_ms(void);
+
+/* "2026-11-21T03:12:45Z", or with milliseconds "…45.123Z"; `buf` has
+ * CLOCK_BUF bytes and is returned.  Years 1970 to 9999; what is outside is
+ * clamped. */
+enum { CLOCK_BUF = 32 };
+char *clock_text(int64_t wall_ms, char *buf);
+char *clock_text_ms(int64_t wall_ms, char *buf);
+
+#endif

@@ -1,0 +1,38 @@
+/* outfile: output that is whole or not there.
+ *
+ * "-" is standard output, written directly.  A path that exists and is no
+ * regular file (a FIFO, /dev/stdout, /dev/null) is opened and written
+ * directly.  Anything else: a temporary file in the target's directory
+ * (O_EXCL, O_NOFOLLOW, 0600 less nothing), which outfile_commit() flushes,
+ * syncs, renames over the target and whose directory it syncs.  A symbolic
+ * link is resolved once and its target replaced.  A target that exists keeps
+ * its permission bits.  What is not committed is removed. */
+#ifndef FSL_BASE_OUTFILE_H
+#define FSL_BASE_OUTFILE_H
+
+#include <stdbool.h>
+#include "base/err.h"
+#include "base/str.h"
+
+struct outfile;
+
+/* ERR_CANTCREAT when it cannot be created. */
+struct outfile *outfile_open(const char *path, struct err *e) MUST_CHECK;
+
+/* Buffered; ERR_IO when the disk or the reader says no, ERR_PIPE when the
+ * reader of a pipe went away (SIGPIPE is ignored by the caller). */
+int outfile_write(struct outfile *o, struct span v, struct err *e) MUST_CHECK;
+int outfile_flush(struct outfile *o, struct err *e) MUST_CHECK;
+
+/* Flushes and makes the output visible.  After it only outfile_close(). */
+int outfile_commit(struct outfile *o, struct err *e) MUST_CHECK;
+
+/* Frees; without a commit before it the temporary file is removed, and what
+ * is buffered for a direct output is dropped.  NULL is fine. */
+void outfile_close(struct outfile *o);
+void outfile_cleanup(struct outfile **o);
+
+/* True if both paths mean the same file (also one that does not exist yet). */
+bool outfile_same(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,83 @@
+/* opt: options as a table: parsed, explained and compared with the manual.
+ *
+ * The rules of the POSIX utility syntax guidelines with GNU long options:
+ * options may stand before or after operands, "--" ends them, --name=value
+ * and --name value, short flags group (-nq), a short option takes the rest of
+ * its word or the next word.  "-" is an operand.  A flag takes no value
+ * (--quiet=yes is an error).  The last of a repeated option wins, but for
+ * lists.  Long options may not be abbreviated.
+ *
+ * Precedence: command line, environment variable (when set and not empty),
+ * config file, default.  All four go through the same checks; an error names
+ * where the value came from: "FSL_DB", "config:3", "--jobs". */
+#ifndef FSL_CLI_OPT_H
+#define FSL_CLI_OPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+
+enum opt_kind {
+	OPT_END = 0,  /* closes a table */
+	OPT_FLAG,     /* bool *: true when given */
+	OPT_NOFLAG,   /* bool *: false when given (--no-…) */
+	OPT_COUNT,    /* int *: how often it was given */
+	OPT_TEXT,     /* const char **: argv's or the environment's own bytes */
+	OPT_LIST,     /* struct opt_list *: each value appended */
+	OPT_INT,      /* int64_t *: min to max */
+	OPT_MICRO,    /* int64_t *: a decimal in millionths */
+	OPT_DURATION, /* int64_t *: milliseconds */
+	OPT_SIZE,     /* int64_t *: bytes */
+	OPT_CHOICE,   /* int *: index into `choices` */
+};
+
+/* One row.  `dst` keeps its initial value, the default, unless the option is
+ * given; `dflt` is that default in words for --help ("" or NULL: none). */
+struct opt {
+	enum opt_kind kind;
+	char letter;        /* 0: none */
+	const char *name;   /* long name without dashes */
+	void *dst;
+	const char *arg;    /* "FILE", "DUR", …; NULL for flags */
+	const char *help;   /* one or two short lines, no newline */
+	const char *dflt;
+	const char *env;    /* environment variable, or NULL */
+	int64_t min, max;   /* for the numbers; max 0 means the kind's own */
+	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
+};
+
+struct opt_list {
+	const char **v;
+	int n;
+};
+void opt_list_release(struct opt_list *l);
+
+/* Which options were given, and where: "" (not given), or a label as above. */
+const char *opt_source(const struct opt *o);
+
+/* Parses argv[1..] with the given tables (NULL-terminated array of tables).
+ * Operands are gathered in *operands (pointers into argv, to be freed with
+ * free()).  ERR_USAGE with the nearest name as a hint when unknown. */
+int opt_parse(const struct opt *const *tables, int argc, char **argv,
+	      char ***operands, int *n_operands, struct err *e) MUST_CHECK;
+
+/* Then the environment, and then the config file, for options not given yet.
+ * Config: one long option a line ("jobs 32", "jobs = 32", "quiet"), '#' at
+ * the start of a line is a comment, "[fsl-run]" starts the section of one
+ * program; what stands before any section is for all of them, and there an
+ * option that `program` does not have is no error.  A missing file is an
+ * error only if `must_exist`; it is ERR_CONFIG. */
+int opt_environment(const struct opt *const *tables, struct err *e) MUST_CHECK;
+int opt_config(const struct opt *const *tables, const char *program,
+	       const char *path, bool must_exist, struct err *e) MUST_CHECK;
+
+/* The option section of a help text: two columns, 80 wide, with the
+ * environment variable and the default of each. */
+void opt_help(const struct opt *table, struct str *out);
+
+/* The name among `names` (NULL-terminated) that is nearest to `given` by edit
+ * distance, or NULL if none is near (more than a third of it off). */
+const char *opt_nearest(const char *given, const char *const *names);
+
+#endif
