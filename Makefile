@@ -1,2 +1,138 @@
-# Minimal until the house is built; see CONTRIBUTING.md.
-CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra
+## make             builds the programs in build/
+## make check       builds and runs all tests; TESTS='unit/err cli/*' some of them
+## make demo        sends a batch to a server of its own: no key, no network
+## make bench       measures against a yardstick in the same run
+## make lint        layers, names, sizes, manuals, SQL plans, shell, -Werror
+## make sanitize    the tests under ASan and UBSan, TSan, and valgrind
+## make coverage    the tests with gcov: lines run, per file
+## make fuzz        each fuzz target for FUZZ_SECONDS (30)
+## make install     into PREFIX (/usr/local) below DESTDIR; also: uninstall
+## make clean       removes what was built
+##
+## What a target needs is installed first if it is missing (scripts/setup).
+## CC, CFLAGS, CPPFLAGS, LDFLAGS are honoured; BUILD=dir builds elsewhere,
+## SAN=address,undefined or SAN=thread with a sanitizer, WERROR=1 strictly,
+## V=1 shows the commands.
+
+BUILD ?= $(if $(SAN),build-$(if $(findstring thread,$(SAN)),tsan,asan),build)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 30
+JOBS ?= 2# tests at a time
+CFLAGS ?= -O2 -g
+B := $(BUILD)
+Q := $(if $(V),,@)
+
+# One goal is built on all processors; several ("clean all") one by one.
+MAKEFLAGS += --no-print-directory
+MAKEFLAGS += $(if $(MAKELEVEL:0=)$(word 2,$(MAKECMDGOALS)),,-j$(shell nproc))
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef $(if $(WERROR),-Werror)
+HARDENING = -fPIE -fvisibility=hidden -fstack-protector-strong \
+	$(if $(SAN)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Ilib -I$B $(WARNINGS) $(HARDENING) \
+	$(CPPFLAGS) $(CFLAGS) $(SANITIZE)
+LINK = $(CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(CFLAGS) $(SANITIZE) $(LDFLAGS)
+LIBS = -lsqlite3 -lcurl -lcjson -luuid -lxxhash -lpthread
+
+# The directories say what is built: nothing is listed by name.
+objects = $(patsubst %.c,$B/obj/%.o,$(wildcard $1))
+LIB := $(call objects,lib/*/*.c)
+HTTPD := $(call objects,tests/http/*.c)
+PROGRAMS := $(patsubst cmd/%.c,$B/%,$(wildcard cmd/*.c))
+UNIT := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/*_test.c))
+BENCH := $(patsubst tests/bench/%.c,$B/tests/%,$(wildcard tests/bench/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$B/tests/%,$(wildcard tests/fuzz/*_fuzz.c))
+TESTS_BUILT = $(UNIT) $(if $(HTTPD),$B/tests/httpd)
+OBJECTS = $(LIB) $(HTTPD) $(call objects,cmd/*.c tests/unit/*.c tests/bench/*.c)
+MANUALS := $(wildcard man/*.[157])
+
+.PHONY: all check demo bench lint sanitize coverage fuzz install uninstall clean help
+.PHONY: tests objects fuzzers FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)
+tests: $(TESTS_BUILT)
+objects: $(OBJECTS)
+fuzzers: $(FUZZ)
+
+$(PROGRAMS): $B/%: $B/obj/cmd/%.o $B/libfsl.a
+$(UNIT): $B/tests/%: $B/obj/tests/unit/%.o $B/obj/tests/unit/unit.o $B/libfsl.a
+$B/tests/httpd: $(HTTPD) $B/libfsl.a
+$(BENCH): $B/tests/%: $B/obj/tests/bench/%.o $B/libfsl.a
+$(FUZZ): $B/tests/%: $B/obj/tests/fuzz/%.o $B/libfsl.a
+
+$(PROGRAMS) $(UNIT) $(BENCH) $(FUZZ) $B/tests/httpd:
+	$(if $V,,@echo LINK $@)
+	@mkdir -p $(@D)
+	$Q$(LINK) -o $@ $^ $(LIBS)
+
+# The directories' own times tell of files that were removed.
+$B/libfsl.a: $(LIB) $(sort $(dir $(wildcard lib/*/*.c)))
+	$Qrm -f $@ && $(AR) rcs $@ $(LIB)
+
+$B/obj/%.o: %.c $B/.flags | $B/.setup-build
+	$(if $V,,@echo CC $<)
+	@mkdir -p $(@D)
+	$Q$(COMPILE) -MMD -MP -c -o $@ $<
+
+$B/obj/lib/store/schema.o: $B/schema_sql.h
+$B/schema_sql.h: schema.sql scripts/embed-schema
+	@mkdir -p $(@D)
+	$Qscripts/embed-schema schema.sql >$@
+
+# Everything is built again when the flags change.
+$B/.flags: export FLAGS = $(COMPILE) $(LINK) $(LIBS)
+$B/.flags: FORCE
+	@mkdir -p $(@D)
+	@echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
+
+# What is needed to build, test, lint, ... is installed once per build directory.
+$B/.setup-%: scripts/setup
+	@mkdir -p $(@D)
+	$Qscripts/setup $*
+	@touch $@
+
+check: all tests $B/.setup-test
+	$Qscripts/run-tests -b $B -j $(JOBS) $(TESTS)
+
+demo: all tests $B/.setup-test
+	$QBUILD=$B scripts/demo
+
+bench: all tests $(BENCH) $B/.setup-bench
+	$QBUILD=$B scripts/bench
+
+lint: all tests $B/.setup-lint
+	+$QMAKE='$(MAKE)' scripts/lint -b $B
+
+sanitize: $B/.setup-sanitize
+	+$QMAKE='$(MAKE)' scripts/sanitize -j $(JOBS)
+
+coverage: $B/.setup-test
+	+$QMAKE='$(MAKE)' scripts/coverage -j $(JOBS)
+
+fuzz: $B/.setup-fuzz
+	+$QMAKE='$(MAKE)' scripts/fuzz -t $(FUZZ_SECONDS)
+
+DEST = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(DEST)/bin
+	install $(PROGRAMS) $(DEST)/bin
+	for m in $(MANUALS); do \
+		install -D -m 644 $$m $(DEST)/share/man/man$${m##*.}/$${m#man/} || exit; done
+
+uninstall:
+	rm -f $(PROGRAMS:$B/%=$(DEST)/bin/%)
+	for m in $(MANUALS); do rm -f $(DEST)/share/man/man$${m##*.}/$${m#man/}; done
+
+clean:
+	rm -rf build build-*
+	if [ -e $B/.flags ]; then rm -rf $B; fi
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+-include $(OBJECTS:.o=.d) $(call objects,tests/fuzz/*.c)

@@ -1,9 +1,10 @@
 /* clock: the two clocks, and times as text.
  *
  * The monotonic clock measures durations, the wall clock stamps rows and due
- * times.  FSL_TEST_NOW (milliseconds since 1970, or "+N"/"-N": that many
- * milliseconds away from the real wall clock) moves the wall clock of a test;
- * it is read once, at the first call. */
+ * times.  FSL_TEST_NOW moves the wall clock of a test: milliseconds since
+ * 1970, where it then stands still, or "+N"/"-N", that many milliseconds away
+ * from the real one.  It is read once, at the first call; anything else in it
+ * is a BUG. */
 #ifndef FSL_BASE_CLOCK_H
 #define FSL_BASE_CLOCK_H
 

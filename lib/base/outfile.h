@@ -1,12 +1,13 @@
 /* outfile: output that is whole or not there.
  *
- * "-" is standard output, written directly.  A path that exists and is no
- * regular file (a FIFO, /dev/stdout, /dev/null) is opened and written
- * directly.  Anything else: a temporary file in the target's directory
+ * "-" is standard output, written directly.  So are the names of our own
+ * descriptors (/dev/stdout, /dev/stderr, /dev/fd/N), wherever they lead.  A
+ * path that exists and is no regular file (a FIFO, /dev/null) is opened and
+ * written directly.  Anything else: a temporary file in the target's directory
  * (O_EXCL, O_NOFOLLOW, 0600 less nothing), which outfile_commit() flushes,
  * syncs, renames over the target and whose directory it syncs.  A symbolic
  * link is resolved once and its target replaced.  A target that exists keeps
- * its permission bits.  What is not committed is removed. */
+ * its permission bits, and is refused if it may not be written.  What is not committed is removed. */
 #ifndef FSL_BASE_OUTFILE_H
 #define FSL_BASE_OUTFILE_H
 
@@ -32,7 +33,8 @@ int outfile_commit(struct outfile *o, struct err *e) MUST_CHECK;
 void outfile_close(struct outfile *o);
 void outfile_cleanup(struct outfile **o);
 
-/* True if both paths mean the same file (also one that does not exist yet). */
+/* True if both paths mean the same file (also one that does not exist yet).
+ * "-" is the same as "-" only. */
 bool outfile_same(const char *a, const char *b);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/str.h"
 
 /* Appends `v` for a person's eyes. */
@@ -23,13 +24,17 @@ void safe_plain(struct str *out, struct span v);
 const char *safe_show(struct span v, size_t max);
 
 /* Appends `v` as one word for sh(1): as it is if that is safe, else in single
- * quotes. */
+ * quotes, or as "$(printf '...')" if it holds what safe_text() replaces. */
 void safe_shell(struct str *out, struct span v);
 
 /* The length of the valid UTF-8 sequence at p (1 to 4), 0 if there is none
  * (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
 size_t safe_utf8(const char *p, size_t n);
 bool safe_is_utf8(struct span v);
+/* The same, and the code point. */
+size_t safe_decode(const char *p, size_t n, uint32_t *code);
+/* True for the controls named above, which safe_text() replaces. */
+bool safe_control(uint32_t code);
 
 /* Replaces each occurrence of the secret (at least 4 bytes long, else
  * nothing is done) in s by "***". */

@@ -1,4 +1,4 @@
-/* opt: options as a table: parsed, explained and compared with the manual.
+/* opt: options as a table: parsed here, explained by help.h.
  *
  * The rules of the POSIX utility syntax guidelines with GNU long options:
  * options may stand before or after operands, "--" ends them, --name=value
@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
-#include "base/str.h"
 
 enum opt_kind {
 	OPT_END = 0,  /* closes a table */
@@ -33,17 +32,19 @@ enum opt_kind {
 };
 
 /* One row.  `dst` keeps its initial value, the default, unless the option is
- * given; `dflt` is that default in words for --help ("" or NULL: none). */
+ * given; `dflt` is that default in words for --help ("" or NULL: none).  Rows
+ * that share `dst` are spellings of one option: the last one given wins. */
 struct opt {
 	enum opt_kind kind;
 	char letter;        /* 0: none */
 	const char *name;   /* long name without dashes */
 	void *dst;
-	const char *arg;    /* "FILE", "DUR", …; NULL for flags */
+	const char *arg;    /* "FILE", "DUR", …; NULL for flags and counts */
 	const char *help;   /* one or two short lines, no newline */
 	const char *dflt;
 	const char *env;    /* environment variable, or NULL */
-	int64_t min, max;   /* for the numbers; max 0 means the kind's own */
+	int64_t min, max;   /* for the numbers; max 0 means the kind's own:
+			     * 10^15, 10^9 units, 100 years, 1 PiB */
 	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
 };
 
@@ -53,7 +54,8 @@ struct opt_list {
 };
 void opt_list_release(struct opt_list *l);
 
-/* Which options were given, and where: "" (not given), or a label as above. */
+/* Which options were given, and where: "" (not given, or another spelling won),
+ * or a label as above. */
 const char *opt_source(const struct opt *o);
 
 /* Parses argv[1..] with the given tables (NULL-terminated array of tables).
@@ -62,19 +64,27 @@ const char *opt_source(const struct opt *o);
 int opt_parse(const struct opt *const *tables, int argc, char **argv,
 	      char ***operands, int *n_operands, struct err *e) MUST_CHECK;
 
-/* Then the environment, and then the config file, for options not given yet.
- * Config: one long option a line ("jobs 32", "jobs = 32", "quiet"), '#' at
- * the start of a line is a comment, "[fsl-run]" starts the section of one
- * program; what stands before any section is for all of them, and there an
- * option that `program` does not have is no error.  A missing file is an
- * error only if `must_exist`; it is ERR_CONFIG. */
-int opt_environment(const struct opt *const *tables, struct err *e) MUST_CHECK;
-int opt_config(const struct opt *const *tables, const char *program,
-	       const char *path, bool must_exist, struct err *e) MUST_CHECK;
+/* The index in argv of the first operand (argc: there is none), with nothing
+ * parsed or set.  ERR_USAGE for an unknown option before it. */
+int opt_first_operand(const struct opt *const *tables, int argc, char **argv,
+		      struct err *e) MUST_CHECK;
 
-/* The option section of a help text: two columns, 80 wide, with the
- * environment variable and the default of each. */
-void opt_help(const struct opt *table, struct str *out);
+/* Then the environment, and then the config file, for options not given yet.
+ * In the environment a flag is 1, true, yes, on or 0, false, no, off (as if
+ * not set), and a count is a number.  What options of the config file point
+ * to lives until the next opt_parse().
+ *
+ * Config: one long option a line ("jobs 32", "jobs = 32", "quiet"; the value is
+ * the rest of the line, quotes mean nothing), '#' at the start of a line is a
+ * comment, "[fsl-run]" starts the section of one program; what stands before
+ * any section is for all of them, and there an option that `program` does not
+ * have is no error.  Options of the tables in `others` (may be NULL) are those
+ * of other verbs and passed over.  A missing file is an error only if
+ * `must_exist`.  All its errors are ERR_CONFIG. */
+int opt_environment(const struct opt *const *tables, struct err *e) MUST_CHECK;
+int opt_config(const struct opt *const *tables, const struct opt *const *others,
+	       const char *program, const char *path, bool must_exist,
+	       struct err *e) MUST_CHECK;
 
 /* The name among `names` (NULL-terminated) that is nearest to `given` by edit
  * distance, or NULL if none is near (more than a third of it off). */

@@ -3,7 +3,8 @@
  * PROGRESS_AUTO draws only if stderr is a terminal, PROGRESS_JSON prints one
  * object every `every_ms`, PROGRESS_NONE nothing.  A drawn line is cut at the
  * terminal's width, redrawn at most 10 times a second and cleared before
- * anything else is logged (progress_clear()) and at the end. */
+ * anything else is logged (progress_clear()) and at the end.  AUTO does not
+ * draw with -q or on a terminal that calls itself dumb. */
 #ifndef FSL_CLI_PROGRESS_H
 #define FSL_CLI_PROGRESS_H
 
@@ -19,7 +20,8 @@ struct progress {
 	int width;
 };
 
-/* What there is to tell.  Numbers below 0 are unknown and left out. */
+/* What there is to tell.  Numbers below 0 are unknown: left out
+ * of the line, null in JSON. */
 struct progress_state {
 	const char *what;     /* "importing", "batch_5c0d…" */
 	int64_t done, total;  /* lines, requests */

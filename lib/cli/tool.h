@@ -7,7 +7,13 @@
  *
  * Common options of every program, their values in struct tool:
  *   -D --db, --json, --plain, --columns, -q --quiet, -v --verbose,
- *   --color, --progress, --log-format, --config, -h --help, -V --version. */
+ *   --color, --progress, --log-format, --config, -h --help, -V --version.
+ * They may stand before the verb too; a verb's own options stand behind it.
+ *
+ * "PROGRAM help [VERB]" is "PROGRAM [VERB] --help".  "PROGRAM --list-options"
+ * is for `make lint`: a line per option, "VERB<TAB>--name<TAB>-x<TAB>ARG";
+ * "-" stands for what is not there, and as verb for the common options and
+ * those of a program without verbs. */
 #ifndef FSL_CLI_TOOL_H
 #define FSL_CLI_TOOL_H
 

@@ -13,6 +13,7 @@
 #define FSL_UNIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CHECK(cond, ...) unit_check((cond), __FILE__, __LINE__, #cond, __VA_ARGS__)
@@ -29,6 +30,13 @@ bool unit_check_str(const char *got, const char *want, const char *file,
 		    int line, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 const char *unit_dir(void);
+
+/* Runs fn in a child process, for what aborts, is read once or writes to
+ * stderr.  Returns the signal that ended the child, 0 if fn returned, -1 if
+ * it called exit(); `said`, unless NULL, gets the beginning of what came on
+ * its stderr. */
+int unit_child(void (*fn)(void), char *said, size_t size);
+
 int unit_done(void); /* prints the plan; 0 if all passed */
 
 #endif

@@ -1,0 +1,501 @@
+#include "cli/opt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/lines.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/safe.h"
+
+enum {
+	NAME_MAX_LEN = 64,        /* of a name worth a suggestion */
+	CONFIG_LINE = 64 * 1024,
+};
+#define MOST_NUMBER INT64_C(1000000000000000)
+#define MOST_MS (INT64_C(36500) * 86400000)
+#define MOST_BYTES (INT64_C(1) << 50)
+
+/* Who gave a value; the stronger one wins. */
+enum rank { RANK_NONE, RANK_CONFIG, RANK_ENV, RANK_LINE };
+
+struct given {
+	const struct opt *row;
+	enum rank rank;
+	char label[NAME_MAX_LEN];
+};
+
+/* What was given since the last opt_parse(), one per destination, and the
+ * values that stood in a config file.  Option tables are static, and so is
+ * what is known about them. */
+static struct given *given;
+static int n_given;
+static struct opt_list kept;
+
+static void forget(void)
+{
+	for (int i = 0; i < kept.n; i++)
+		free((char *)(uintptr_t)kept.v[i]);
+	opt_list_release(&kept);
+	free(given);
+	given = NULL;
+	n_given = 0;
+}
+
+static struct given *given_find(const void *dst)
+{
+	for (int i = 0; i < n_given; i++)
+		if (given[i].row->dst == dst)
+			return &given[i];
+	return NULL;
+}
+
+static enum rank given_rank(const struct opt *o)
+{
+	const struct given *g = given_find(o->dst);
+	return g ? g->rank : RANK_NONE;
+}
+
+static void given_note(const struct opt *o, enum rank rank, const char *label)
+{
+	struct given *g = given_find(o->dst);
+	if (!g) {
+		given = mem_resize(given, (size_t)n_given + 1, sizeof(*given));
+		g = &given[n_given++];
+	}
+	g->row = o;
+	g->rank = rank;
+	snprintf(g->label, sizeof(g->label), "%s", label);
+}
+
+const char *opt_source(const struct opt *o)
+{
+	const struct given *g = given_find(o->dst);
+	return g && g->row == o ? g->label : "";
+}
+
+static void list_add(struct opt_list *l, const char *value)
+{
+	l->v = mem_resize(l->v, (size_t)l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = value;
+}
+
+void opt_list_release(struct opt_list *l)
+{
+	free(l->v);
+	l->v = NULL;
+	l->n = 0;
+}
+
+static bool is_switch(const struct opt *o)
+{
+	return o->kind == OPT_FLAG || o->kind == OPT_NOFLAG || o->kind == OPT_COUNT;
+}
+
+static int set_choice(const struct opt *o, const char *value, struct err *e)
+{
+	for (int i = 0; o->choices[i]; i++) {
+		if (strcmp(o->choices[i], value) == 0) {
+			*(int *)o->dst = i;
+			return 0;
+		}
+	}
+	struct str all CLEANUP(str_release) = STR_INIT;
+	for (int i = 0; o->choices[i]; i++)
+		str_addf(&all, "%s%s", i ? ", " : "", o->choices[i]);
+	return err_set(e, ERR_USAGE, "'%s' is not one of %s",
+		       safe_show(span_of(value), 60), str_z(&all));
+}
+
+/* Checks the value and puts it where it belongs; `value` is NULL for
+ * switches. */
+static int set_value(const struct opt *o, const char *value, struct err *e)
+{
+	int64_t max = o->max;
+	switch (o->kind) {
+	case OPT_FLAG:
+	case OPT_NOFLAG:
+		*(bool *)o->dst = o->kind == OPT_FLAG;
+		return 0;
+	case OPT_COUNT:
+		++*(int *)o->dst;
+		return 0;
+	case OPT_TEXT:
+		*(const char **)o->dst = value;
+		return 0;
+	case OPT_LIST:
+		list_add(o->dst, value);
+		return 0;
+	case OPT_INT:
+		return num_int(value, o->min, max ? max : MOST_NUMBER, o->dst, e);
+	case OPT_MICRO:
+		return num_micro(value, o->min, max ? max : MOST_NUMBER, o->dst, e);
+	case OPT_DURATION:
+		return num_duration(value, o->min, max ? max : MOST_MS, o->dst, e);
+	case OPT_SIZE:
+		return num_size(value, o->min, max ? max : MOST_BYTES, o->dst, e);
+	case OPT_CHOICE:
+		return set_choice(o, value, e);
+	case OPT_END:
+		break;
+	}
+	BUG("option --%s has kind %d", o->name, (int)o->kind);
+}
+
+/* By name, or by letter if that is not 0. */
+static const struct opt *find(const struct opt *const *tables, struct span name,
+			      char letter)
+{
+	for (int t = 0; tables && tables[t]; t++)
+		for (const struct opt *o = tables[t]; o->kind != OPT_END; o++)
+			if (letter ? o->letter == letter : span_is(name, o->name))
+				return o;
+	return NULL;
+}
+
+static const char *nearest_option(const struct opt *const *tables, const char *name)
+{
+	const char **names CLEANUP(mem_cleanup) = NULL;
+	size_t n = 0;
+	for (int t = 0; tables[t]; t++) {
+		for (const struct opt *o = tables[t]; o->kind != OPT_END; o++) {
+			names = mem_resize(names, n + 2, sizeof(*names));
+			names[n++] = o->name;
+		}
+	}
+	if (n == 0)
+		return NULL;
+	names[n] = NULL;
+	return opt_nearest(name, names);
+}
+
+static int unknown_long(const struct opt *const *tables, struct span name, struct err *e)
+{
+	char *z CLEANUP(mem_cleanup) = mem_copy(name.p, name.n);
+	err_set(e, ERR_USAGE, "unknown option '--%s'", safe_show(name, 60));
+	const char *near = nearest_option(tables, z);
+	return near ? err_hint(e, "did you mean --%s?", near) : -1;
+}
+
+/* A word "-abc" whose letter at `at` is unknown. */
+static int unknown_short(const struct opt *const *tables, const char *word,
+			 const char *at, struct err *e)
+{
+	size_t n = safe_utf8(at, strlen(at));
+	const char *letter = safe_show((struct span){ at, n ? n : 1 }, 20);
+	if (at == word + 1 && !at[1])
+		return err_set(e, ERR_USAGE, "unknown option '-%s'", letter);
+	err_set(e, ERR_USAGE, "unknown option '-%s' in '%s'", letter,
+		safe_show(span_of(word), 60));
+	const struct opt *o = find(tables, span_of(word + 1), 0);
+	return o ? err_hint(e, "did you mean --%s?", o->name) : -1;
+}
+
+/* Sets an option of the command line (or, without `set`, nothing). */
+static int line_value(const struct opt *o, const char *value, bool set, struct err *e)
+{
+	if (!set)
+		return 0;
+	char label[NAME_MAX_LEN];
+	snprintf(label, sizeof(label), "--%s", o->name);
+	if (set_value(o, value, e) < 0)
+		return err_wrap(e, "%s", label);
+	given_note(o, RANK_LINE, label);
+	return 0;
+}
+
+/* The word argv[i], an option, and the value behind it; returns how many
+ * words that were. */
+static int read_long(const struct opt *const *tables, int argc, char **argv, int i,
+		     bool set, struct err *e)
+{
+	const struct span name = { argv[i] + 2, strcspn(argv[i] + 2, "=") };
+	const char *value = name.p[name.n] == '=' ? name.p + name.n + 1 : NULL;
+	const struct opt *o = find(tables, name, 0);
+	if (!o)
+		return unknown_long(tables, name, e);
+	if (is_switch(o) && value)
+		return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
+	if (is_switch(o) || value)
+		return line_value(o, value, set, e) < 0 ? -1 : 1;
+	if (i + 1 >= argc)
+		return err_set(e, ERR_USAGE, "--%s needs a value: %s", o->name, o->arg);
+	return line_value(o, argv[i + 1], set, e) < 0 ? -1 : 2;
+}
+
+static int read_group(const struct opt *const *tables, int argc, char **argv, int i,
+		      bool set, struct err *e)
+{
+	for (const char *p = argv[i] + 1; *p; p++) {
+		const struct opt *o = find(tables, SPAN_NONE, *p);
+		if (!o)
+			return unknown_short(tables, argv[i], p, e);
+		if (is_switch(o)) {
+			if (line_value(o, NULL, set, e) < 0)
+				return -1;
+			continue;
+		}
+		if (p[1])
+			return line_value(o, p + 1, set, e) < 0 ? -1 : 1;
+		if (i + 1 >= argc)
+			return err_set(e, ERR_USAGE, "-%c, --%s needs a value: %s",
+				       o->letter, o->name, o->arg);
+		return line_value(o, argv[i + 1], set, e) < 0 ? -1 : 2;
+	}
+	return 1;
+}
+
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1];
+}
+
+static int read_option(const struct opt *const *tables, int argc, char **argv, int i,
+		       bool set, struct err *e)
+{
+	return argv[i][1] == '-' ? read_long(tables, argc, argv, i, set, e)
+				 : read_group(tables, argc, argv, i, set, e);
+}
+
+int opt_parse(const struct opt *const *tables, int argc, char **argv, char ***operands,
+	      int *n_operands, struct err *e)
+{
+	char **found CLEANUP(mem_cleanup) = mem_alloc(((size_t)argc + 1) * sizeof(*found));
+	int n = 0;
+	forget();
+	for (int i = 1, words; i < argc; i += words) {
+		words = 1;
+		if (!is_option(argv[i])) {
+			found[n++] = argv[i];
+		} else if (strcmp(argv[i], "--") == 0) {
+			while (++i < argc)
+				found[n++] = argv[i];
+		} else {
+			words = read_option(tables, argc, argv, i, true, e);
+			if (words < 0)
+				return -1;
+		}
+	}
+	*operands = TAKE(found);
+	*n_operands = n;
+	return 0;
+}
+
+int opt_first_operand(const struct opt *const *tables, int argc, char **argv,
+		      struct err *e)
+{
+	int i = 1;
+	while (i < argc && is_option(argv[i])) {
+		if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		}
+		int words = read_option(tables, argc, argv, i, false, e);
+		if (words < 0)
+			return -1;
+		i += words;
+	}
+	return i;
+}
+
+static bool in_words(const char *value, const char *const *words)
+{
+	for (; *words; words++)
+		if (span_is_nocase(span_of(value), *words))
+			return true;
+	return false;
+}
+
+/* 1: the value was set, 0: it says "as if not there". */
+static int set_environment(const struct opt *o, const char *value, struct err *e)
+{
+	static const char *const yes[] = { "1", "true", "yes", "on", NULL };
+	static const char *const no[] = { "0", "false", "no", "off", NULL };
+	if (o->kind == OPT_COUNT) {
+		int64_t n;
+		if (num_int(value, 0, 9, &n, e) < 0)
+			return -1;
+		*(int *)o->dst = (int)n;
+		return 1;
+	}
+	if (is_switch(o) && !in_words(value, yes)) {
+		if (in_words(value, no))
+			return 0;
+		return err_set(e, ERR_USAGE, "'%s' is neither 1 (yes) nor 0 (no)",
+			       safe_show(span_of(value), 60));
+	}
+	return set_value(o, value, e) < 0 ? -1 : 1;
+}
+
+int opt_environment(const struct opt *const *tables, struct err *e)
+{
+	for (int t = 0; tables[t]; t++) {
+		for (const struct opt *o = tables[t]; o->kind != OPT_END; o++) {
+			const char *value = o->env ? getenv(o->env) : NULL;
+			if (!value || !*value || given_rank(o) > RANK_ENV)
+				continue;
+			int rc = set_environment(o, value, e);
+			if (rc < 0)
+				return err_wrap(e, "%s", o->env);
+			if (rc > 0)
+				given_note(o, RANK_ENV, o->env);
+		}
+	}
+	return 0;
+}
+
+struct config {
+	const struct opt *const *tables, *const *others;
+	const char *program;
+	bool mine;    /* we are in a section of `program`, or before any */
+	bool section; /* we are in one */
+	int64_t number;
+};
+
+static struct span trim(struct span v)
+{
+	while (v.n > 0 && strchr(" \t\r", v.p[0])) {
+		v.p++;
+		v.n--;
+	}
+	while (v.n > 0 && strchr(" \t\r", v.p[v.n - 1]))
+		v.n--;
+	return v;
+}
+
+static int config_set(struct config *c, const struct opt *o, struct span value,
+		      struct err *e)
+{
+	if (is_switch(o) && value.p)
+		return err_set(e, ERR_CONFIG, "%s takes no value", o->name);
+	if (!is_switch(o) && value.n == 0)
+		return err_set(e, ERR_CONFIG, "%s needs a value: %s", o->name, o->arg);
+	if (given_rank(o) > RANK_CONFIG)
+		return 0;
+	char *z = NULL;
+	if (value.p) {
+		z = mem_copy(value.p, value.n);
+		list_add(&kept, z);
+	}
+	if (set_value(o, z, e) < 0)
+		return err_wrap(e, "%s", o->name);
+	char label[NAME_MAX_LEN];
+	snprintf(label, sizeof(label), "config:%lld", (long long)c->number);
+	given_note(o, RANK_CONFIG, label);
+	return 0;
+}
+
+static int config_line(struct config *c, struct span line, struct err *e)
+{
+	line = trim(line);
+	if (line.n == 0 || line.p[0] == '#')
+		return 0;
+	if (memchr(line.p, '\0', line.n))
+		return err_set(e, ERR_CONFIG, "a NUL byte");
+	if (line.p[0] == '[') {
+		if (line.p[line.n - 1] != ']')
+			return err_set(e, ERR_CONFIG, "']' is missing");
+		c->section = true;
+		c->mine = span_is(trim((struct span){ line.p + 1, line.n - 2 }), c->program);
+		return 0;
+	}
+	if (!c->mine)
+		return 0;
+	struct span name = line, value = SPAN_NONE;
+	for (size_t i = 0; i < line.n; i++) {
+		if (strchr(" \t=", line.p[i])) {
+			name.n = i;
+			value = trim((struct span){ line.p + i, line.n - i });
+			break;
+		}
+	}
+	if (value.n > 0 && value.p[0] == '=')
+		value = trim((struct span){ value.p + 1, value.n - 1 });
+	const struct opt *o = find(c->tables, name, 0);
+	if (o)
+		return config_set(c, o, value, e);
+	if (!c->section || find(c->others, name, 0))
+		return 0;
+	char *z CLEANUP(mem_cleanup) = mem_copy(name.p, name.n);
+	err_set(e, ERR_CONFIG, "unknown option '%s'", safe_show(name, 60));
+	const char *near = nearest_option(c->tables, z);
+	if (!near && c->others)
+		near = nearest_option(c->others, z);
+	return near ? err_hint(e, "did you mean %s?", near) : -1;
+}
+
+static void close_lines(struct lines **l)
+{
+	lines_close(*l);
+}
+
+int opt_config(const struct opt *const *tables, const struct opt *const *others,
+	       const char *program, const char *path, bool must_exist, struct err *e)
+{
+	if (access(path, F_OK) < 0) {
+		if (!must_exist)
+			return 0;
+		return err_sys(e, ERR_CONFIG, "config file %s",
+			       safe_show(span_of(path), 200));
+	}
+	struct lines *l CLEANUP(close_lines) = lines_open(path, CONFIG_LINE, e);
+	if (!l) {
+		e->code = ERR_CONFIG;
+		return -1;
+	}
+	struct config c = { tables, others, program, true, false, 0 };
+	struct span line;
+	int rc;
+	while ((rc = lines_next(l, &line, e)) > 0) {
+		c.number = lines_number(l);
+		if (config_line(&c, line, e) < 0) {
+			rc = -1;
+			err_wrap(e, "%s:%lld", safe_show(span_of(path), 200),
+				 (long long)c.number);
+			break;
+		}
+	}
+	if (rc < 0)
+		e->code = ERR_CONFIG;
+	return rc;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+const char *opt_nearest(const char *a, const char *const *names)
+{
+	const char *near = NULL;
+	size_t n = strlen(a), near_d = SIZE_MAX;
+	if (n > NAME_MAX_LEN)
+		return NULL;
+	for (; *names; names++) {
+		const char *b = *names;
+		size_t m = strlen(b), longer = n > m ? n : m;
+		if (m > NAME_MAX_LEN)
+			continue;
+		/* Optimal string alignment: a swap of neighbours counts as one. */
+		size_t d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+		for (size_t i = 0; i <= n; i++) {
+			for (size_t j = 0; j <= m; j++) {
+				d[i][j] = i + j;
+				if (i == 0 || j == 0)
+					continue;
+				size_t replace = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+				size_t best = least(replace, least(d[i - 1][j], d[i][j - 1]) + 1);
+				if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+					best = least(best, d[i - 2][j - 2] + 1);
+				d[i][j] = best;
+			}
+		}
+		if (d[n][m] < near_d && d[n][m] * 3 <= longer) {
+			near_d = d[n][m];
+			near = b;
+		}
+	}
+	return near;
+}

@@ -1,0 +1,18 @@
+/* model: the keys that limits speak of, each text once in the state file. */
+#ifndef FSL_DOMAIN_MODEL_H
+#define FSL_DOMAIN_MODEL_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "store/stmt.h"
+
+extern const struct stmt_set model_sql;
+
+/* The model's row, made if need be; inside a write transaction.  -1 on error. */
+int64_t model_intern(struct db *db, struct span name, struct err *e) MUST_CHECK;
+
+/* Appends the name; ERR_INTERNAL if there is no such row. */
+int model_name(struct db *db, int64_t id, struct str *out, struct err *e) MUST_CHECK;
+
+#endif

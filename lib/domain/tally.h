@@ -1,0 +1,60 @@
+/* tally: what one transaction does to the counters of batches and queues.
+ *
+ * Every move of a request is told to the tally; tally_flush() writes one
+ * UPDATE per batch and queue that was touched, and settles a batch whose last
+ * request has ended: status and time stamps are in the file the moment the
+ * last result is.  One tally per transaction:
+ *
+ *     tally_begin(t) ... moves ... tally_flush(t, now, e) ... tx_commit() */
+#ifndef FSL_DOMAIN_TALLY_H
+#define FSL_DOMAIN_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "domain/batch.h"
+#include "store/stmt.h"
+
+extern const struct stmt_set tally_sql;
+
+enum request_state {
+	REQUEST_PENDING, REQUEST_PROCESSING, REQUEST_COMPLETED, REQUEST_FAILED,
+	REQUEST_CANCELLED, REQUEST_EXPIRED, REQUEST_STATES,
+};
+
+struct tally_batch {
+	int64_t id;
+	enum batch_status status;
+	int64_t answers;             /* number of the newest answer */
+	int64_t delta[REQUEST_STATES], retrying, attempts;
+	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
+	bool touched, ended;         /* ended: became terminal by this flush */
+};
+
+struct tally_queue {
+	int64_t id, pending, retrying;
+};
+
+struct tally {
+	struct db *db;
+	struct tally_batch *batches;
+	int n_batches, cap_batches;
+	struct tally_queue *queues;
+	int n_queues, cap_queues;
+};
+
+void tally_begin(struct tally *t, struct db *db);
+void tally_release(struct tally *t);
+
+/* The batch's line in the tally; loads status and answer number from the
+ * file.  NULL on error. */
+struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e) MUST_CHECK;
+
+/* One request of the queue moves; `retrying`: the pending side of the move is
+ * one that was tried before. */
+void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
+		enum request_state from, enum request_state to, bool retrying);
+
+int tally_flush(struct tally *t, int64_t now_ms, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,323 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/safe.h"
+#include "base/str.h"
+#include "store/internal.h"
+#include "store/schema.h"
+
+static const char *shown(const char *path)
+{
+	return safe_show(span_of(path), 200);
+}
+
+int db_fail(struct db *db, int rc, struct err *e, const char *what)
+{
+	const char *path = shown(db->path);
+
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		err_set(e, ERR_BUSY, "%s: %s: another program holds the state file", path, what);
+		return err_hint(e, "look for a shell with an open transaction, or try again");
+	case SQLITE_FULL:
+		return err_set(e, ERR_IO, "%s: %s: the disk is full", path, what);
+	case SQLITE_NOTADB:
+		return err_set(e, ERR_CONFIG, "%s: is no state file", path);
+	case SQLITE_CORRUPT:
+		err_set(e, ERR_IO, "%s: %s: the state file is damaged (%s)", path, what,
+			sqlite3_errmsg(db->handle));
+		return err_hint(e, "keep a copy and try: sqlite3 FILE .recover");
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return err_set(e, ERR_NOPERM, "%s: %s: %s", path, what,
+			       sqlite3_errmsg(db->handle));
+	case SQLITE_CANTOPEN:
+	case SQLITE_IOERR:
+		return err_set(e, ERR_IO, "%s: %s: %s (errno %d)", path, what,
+			       sqlite3_errstr(rc), sqlite3_system_errno(db->handle));
+	default:
+		return err_set(e, ERR_INTERNAL, "%s: %s: %s", path, what,
+			       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+	}
+}
+
+/* SQLite asks again and again while somebody holds a lock.  Our own programs
+ * queue at the side file, so this is only for strangers: a shell, a backup. */
+static int on_busy(void *ctx, int count)
+{
+	struct db *db = ctx;
+	int64_t now = clock_mono_ms();
+
+	if (count == 0)
+		db->busy_since = now;
+	if (db->busy_limit_ms >= 0 && now - db->busy_since >= db->busy_limit_ms)
+		return 0;
+	sqlite3_sleep(count < 10 ? 1 : count < 50 ? 5 : 25);
+	return 1;
+}
+
+static int on_wal(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+	struct db *db = ctx;
+
+	(void)handle;
+	(void)name;
+	db->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static int exec(struct db *db, const char *sql, struct err *e)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot set up");
+}
+
+static int pragma_int(struct db *db, const char *sql, int64_t *out, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return rc == SQLITE_ROW ? 0 : db_fail(db, rc, e, "cannot read");
+}
+
+static int check_filesystem(const char *path, struct err *e)
+{
+	static const struct { unsigned long type; const char *name; } net[] = {
+		{ 0x6969, "NFS" }, { 0x517b, "SMB" }, { 0xff534d42, "CIFS" },
+		{ 0xfe534d42, "SMB2" }, { 0x65735546, "FUSE" }, { 0x01021997, "9P" },
+		{ 0x5346414f, "AFS" }, { 0x0bd00bd0, "Lustre" },
+	};
+	const char *allow = getenv("FSL_ALLOW_NETFS");
+	struct statfs fs;
+
+	if ((allow && strcmp(allow, "1") == 0) || statfs(path, &fs) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(net); i++)
+		if ((unsigned long)fs.f_type == net[i].type) {
+			err_set(e, ERR_CONFIG, "%s: is on a network file system (%s), where "
+				"locks cannot be trusted", shown(path), net[i].name);
+			return err_hint(e, "use a local directory, or set FSL_ALLOW_NETFS=1 "
+					"if only one machine uses it");
+		}
+	return 0;
+}
+
+/* mkdir -p of the directory that holds the path, mode 0700. */
+static int make_directory(const char *path, struct err *e)
+{
+	char *dir CLEANUP(mem_cleanup) = mem_strdup(path);
+
+	for (char *p = dir + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+			return err_sys(e, ERR_CANTCREAT, "%s: cannot make the directory", shown(dir));
+		*p = '/';
+	}
+	return 0;
+}
+
+static int directory_of(const char *path, struct str *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	str_reset(out);
+	if (!slash)
+		str_addc(out, '.');
+	else
+		str_add(out, path, slash == path ? 1 : (size_t)(slash - path));
+	return 0;
+}
+
+/* Makes the file if it may; afterwards `st` tells about it. */
+static int make_or_find(const char *path, enum db_mode mode, struct stat *st,
+			struct err *e)
+{
+	struct str dir CLEANUP(str_release) = STR_INIT;
+
+	if (stat(path, st) < 0) {
+		if (errno != ENOENT)
+			return err_sys(e, ERR_NOINPUT, "%s: cannot look at the state file", shown(path));
+		if (mode == DB_EXISTING) {
+			err_set(e, ERR_NOTFOUND, "%s: there is no state file", shown(path));
+			return err_hint(e, "fsl-file import makes one; -D FILE or FSL_DB names another");
+		}
+		if (mode == DB_CREATE_DIR && make_directory(path, e) < 0)
+			return -1;
+		directory_of(path, &dir);
+		if (check_filesystem(str_z(&dir), e) < 0)
+			return -1;
+		/* Nobody in this process has the file open: closing drops no lock. */
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0 && errno != EEXIST)
+			return err_sys(e, ERR_CANTCREAT, "%s: cannot make the state file", shown(path));
+		if (fd >= 0)
+			close(fd);
+		if (stat(path, st) < 0)
+			return err_sys(e, ERR_NOINPUT, "%s: cannot look at the state file", shown(path));
+	}
+	if (!S_ISREG(st->st_mode))
+		return err_set(e, ERR_CONFIG, "%s: is no regular file", shown(path));
+	if (st->st_nlink != 1) {
+		err_set(e, ERR_CONFIG, "%s: has %lu hard links; its log and lock files belong to "
+			"one name", shown(path), (unsigned long)st->st_nlink);
+		return err_hint(e, "remove the other names, or use a symbolic link");
+	}
+	return check_filesystem(path, e);
+}
+
+/* An empty file gets the schema; anything else must be ours. */
+static int check_or_build(struct db *db, struct err *e)
+{
+	int64_t app = 0, version = 0, tables = 0;
+
+	if (pragma_int(db, "PRAGMA application_id", &app, e) < 0 ||
+	    pragma_int(db, "PRAGMA user_version", &version, e) < 0)
+		return -1;
+	if (app == SCHEMA_APPLICATION && version == SCHEMA_VERSION)
+		return 0;
+	if (app == SCHEMA_APPLICATION && version > SCHEMA_VERSION) {
+		err_set(e, ERR_CONFIG, "%s: is of version %lld, this program knows %d",
+			shown(db->path), (long long)version, SCHEMA_VERSION);
+		return err_hint(e, "use the newer program that wrote it");
+	}
+	if (pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
+		return -1;
+	if (app != 0 || version != 0 || tables != 0)
+		return err_set(e, ERR_CONFIG, "%s: is a database of another application",
+			       shown(db->path));
+	if (exec(db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL", e) < 0)
+		return -1;
+	if (side_lock(db->side, db->patience_ms, e) < 0)
+		return -1;
+	int rc = exec(db, "BEGIN IMMEDIATE", e);
+	if (rc == 0)
+		rc = pragma_int(db, "PRAGMA application_id", &app, e);
+	/* Somebody else may have built it while we waited. */
+	if (rc == 0 && app != SCHEMA_APPLICATION)
+		rc = exec(db, schema_text(), e);
+	if (rc == 0)
+		rc = exec(db, "COMMIT", e);
+	else if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	side_unlock(db->side);
+	return rc;
+}
+
+static int open_handle(struct db *db, struct err *e)
+{
+	int rc = sqlite3_open_v2(db->path, &db->handle,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+				 SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, e, "cannot open");
+	sqlite3_busy_handler(db->handle, on_busy, db);
+	sqlite3_wal_hook(db->handle, on_wal, db);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return exec(db, "PRAGMA page_size=8192; PRAGMA synchronous=FULL;"
+		    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+		    "PRAGMA secure_delete=FAST; PRAGMA cache_size=-4000", e);
+}
+
+struct db *db_open(const char *path, enum db_mode mode, struct err *e)
+{
+	struct stat st;
+
+	if (make_or_find(path, mode, &st, e) < 0)
+		return NULL;
+	struct db *db CLEANUP(db_cleanup) = mem_alloc(sizeof *db);
+	db->patience_ms = db->busy_limit_ms = 10000;
+	db->checkpoint_at = DB_CHECKPOINT_PAGES;
+	db->path = realpath(path, NULL);
+	if (!db->path) {
+		err_sys(e, ERR_NOINPUT, "%s: cannot resolve the path", shown(path));
+		return NULL;
+	}
+	db->side = side_open(db->path, st.st_mode & 0777, st.st_uid, st.st_gid, e);
+	if (!db->side || open_handle(db, e) < 0 || check_or_build(db, e) < 0)
+		return NULL;
+	return TAKE(db);
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (int i = 0; i < db->n_sets; i++) {
+		for (int k = 0; k < db->sets[i].set->n; k++)
+			sqlite3_finalize(db->sets[i].stmts[k]);
+		free(db->sets[i].stmts);
+		free(db->sets[i].in_use);
+	}
+	/* The last one to close checkpoints: under the lock, like every other. */
+	struct err ignored = ERR_INIT;
+	bool locked = db->side && db->handle && side_lock(db->side, 1000, &ignored) == 0;
+	sqlite3_close(db->handle);
+	if (locked)
+		side_unlock(db->side);
+	side_close(db->side);
+	free(db->path);
+	free(db);
+}
+
+void db_cleanup(struct db **db)
+{
+	db_close(*db);
+}
+
+const char *db_path(const struct db *db)
+{
+	return db->path;
+}
+
+struct side *db_side(struct db *db)
+{
+	return db->side;
+}
+
+void db_patience(struct db *db, int64_t ms)
+{
+	db->patience_ms = db->busy_limit_ms = ms;
+}
+
+int db_version(struct db *db, int64_t *version, struct err *e)
+{
+	return pragma_int(db, "PRAGMA data_version", version, e);
+}
+
+int db_vacuum_some(struct db *db, int pages, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(db->handle, "PRAGMA incremental_vacuum", -1, &s, NULL);
+
+	/* One step gives one page back. */
+	for (int i = 0; rc == SQLITE_OK && i < pages; i++)
+		if (sqlite3_step(s) != SQLITE_ROW)
+			break;
+	rc = sqlite3_finalize(s);
+	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot give pages back");
+}
+
+const char *db_library(void)
+{
+	return sqlite3_libversion();
+}

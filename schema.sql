@@ -1,0 +1,207 @@
+-- The state file of fsl: everything the programs know, in one SQLite database.
+--
+-- Read it with any SQLite shell (the views at the end are for that); write it
+-- only through the programs: counters, locks and the wake-up of running
+-- workers depend on it.
+--
+-- Times are milliseconds since 1970 (wall clock) unless a name says otherwise.
+-- Composite keys: requests, templates, lines and answers have no foreign key
+-- column; their key is (owner's rowid << 32) | number, so that all rows of one
+-- file or batch are a range of keys and need no index to be found together.
+
+PRAGMA application_id = 0x46534c31; -- "FSL1"
+PRAGMA user_version = 1;
+
+-- Models: the keys that limits speak of, each text once.
+CREATE TABLE models (
+  id   INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE                 -- "gpt-4o-mini", a host, or "-"
+) STRICT;
+
+-- Files: what was imported.  While an import runs, loader holds the byte of
+-- the side file that its process has locked; readers do not see such a file,
+-- and the next writer sweeps it when the byte is free again.
+CREATE TABLE files (
+  id         INTEGER PRIMARY KEY CHECK (id < 2147483648),
+  uuid       BLOB NOT NULL UNIQUE CHECK (length(uuid) = 16), -- "file-<hex>"
+  name       TEXT UNIQUE,                   -- --name
+  filename   TEXT NOT NULL,                 -- last component of the path
+  bytes      INTEGER NOT NULL DEFAULT 0,    -- of the input as it was read
+  requests   INTEGER NOT NULL DEFAULT 0,    -- lines that are requests
+  hash       BLOB CHECK (length(hash) = 16),-- XXH3-128 of the input's bytes
+  created_ms INTEGER NOT NULL,
+  user       TEXT NOT NULL,                 -- who imported it (OS user)
+  automatic  INTEGER NOT NULL DEFAULT 0,    -- 1: imported by create or -i, goes with its last batch
+  deleted    INTEGER NOT NULL DEFAULT 0,    -- 1: hidden, kept for the batches that show it
+  loader     INTEGER                        -- byte of the side file; NULL: whole
+) STRICT;
+CREATE INDEX files_hash ON files (hash);
+CREATE INDEX files_loader ON files (loader) WHERE loader IS NOT NULL;
+
+-- How many requests a file has for each model.
+CREATE TABLE file_models (
+  file     INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+  model    INTEGER NOT NULL REFERENCES models (id),
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (file, model)
+) STRICT, WITHOUT ROWID;
+
+-- Templates: one request of a file, what lists and searches need of it.
+CREATE TABLE templates (
+  id        INTEGER PRIMARY KEY,            -- file << 32 | physical line
+  custom_id TEXT NOT NULL,
+  model     INTEGER NOT NULL,               -- models.id
+  hash      BLOB NOT NULL                   -- XXH3-128 of method, url, headers, body
+) STRICT;
+
+-- Lines: the bytes of each template's line, without its LF.
+CREATE TABLE lines (
+  id  INTEGER PRIMARY KEY,                  -- as templates.id
+  raw BLOB NOT NULL
+) STRICT;
+
+-- Batches: one sending of one file.  The counters are kept in the transaction
+-- that moves a request, so that reading a batch never counts rows.
+CREATE TABLE batches (
+  id           INTEGER PRIMARY KEY CHECK (id < 2147483648),
+  uuid         BLOB NOT NULL UNIQUE CHECK (length(uuid) = 16), -- "batch_<hex>"
+  name         TEXT UNIQUE,
+  file         INTEGER NOT NULL REFERENCES files (id),
+  identity     BLOB NOT NULL,               -- XXH3-128 of input, base URL, endpoint, headers, key reference
+  oneshot      INTEGER NOT NULL DEFAULT 0,  -- 1: made by fsl-run -i; newest of its identity is resumed
+  status       INTEGER NOT NULL             -- 0 validating 1 in_progress 2 completed 3 failed
+               CHECK (status BETWEEN 0 AND 6), -- 4 expired 5 cancelling 6 cancelled
+  loader       INTEGER,                     -- as files.loader, while validating
+  user         TEXT NOT NULL,               -- who made it; fsl-run takes its own user's
+  base_url     TEXT NOT NULL,
+  endpoint     TEXT,                        -- the url of all lines, NULL if they differ
+  model        TEXT,                        -- the model of all lines, NULL if they differ
+  key_ref      TEXT NOT NULL,               -- "env:NAME", "file:PATH", "cred:NAME", "none"; never a key
+  key_header   TEXT,                        -- "api-key: {}"; NULL: "Authorization: Bearer {}"
+  headers      TEXT,                        -- JSON array of "Name: value"
+  metadata     TEXT,                        -- JSON object of --metadata
+  priority     INTEGER NOT NULL DEFAULT 0,  -- higher goes first
+  options      TEXT NOT NULL DEFAULT '{}',  -- JSON object: retries, delays, timeouts this batch sets itself
+  window_ms    INTEGER,                     -- completion window asked for
+  expires_ms   INTEGER,
+  created_ms   INTEGER NOT NULL,
+  in_progress_ms INTEGER, finalizing_ms INTEGER, completed_ms INTEGER, failed_ms INTEGER,
+  expired_ms   INTEGER, cancelling_ms INTEGER, cancelled_ms INTEGER,
+  total        INTEGER NOT NULL DEFAULT 0,
+  pending      INTEGER NOT NULL DEFAULT 0,  -- state 0
+  retrying     INTEGER NOT NULL DEFAULT 0,  -- those of them that were tried before
+  processing   INTEGER NOT NULL DEFAULT 0,  -- state 1
+  completed    INTEGER NOT NULL DEFAULT 0,  -- state 2
+  failed       INTEGER NOT NULL DEFAULT 0,  -- state 3
+  cancelled    INTEGER NOT NULL DEFAULT 0,  -- state 4
+  expired      INTEGER NOT NULL DEFAULT 0,  -- state 5
+  answers      INTEGER NOT NULL DEFAULT 0,  -- number given to the newest answer; never goes back
+  attempts     INTEGER NOT NULL DEFAULT 0,  -- recorded and ended
+  input_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0, reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+  CHECK (total = pending + processing + completed + failed + cancelled + expired),
+  CHECK (retrying BETWEEN 0 AND pending)
+) STRICT;
+CREATE INDEX batches_identity ON batches (identity) WHERE oneshot = 1;
+CREATE INDEX batches_file ON batches (file);
+CREATE INDEX batches_open ON batches (status) WHERE status IN (1, 5);
+CREATE INDEX batches_loader ON batches (loader) WHERE loader IS NOT NULL;
+
+-- Queues: the requests of one batch for one model, the unit of claiming.
+CREATE TABLE queues (
+  id       INTEGER PRIMARY KEY,
+  batch    INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+  model    INTEGER NOT NULL REFERENCES models (id),
+  pending  INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0),
+  retrying INTEGER NOT NULL DEFAULT 0 CHECK (retrying BETWEEN 0 AND pending),
+  UNIQUE (batch, model)
+) STRICT;
+CREATE INDEX queues_active ON queues (batch) WHERE pending > 0;
+
+-- Requests: one line of a batch and where it stands.  Kept narrow: a million
+-- of them are claimed, settled and cancelled.
+--
+--   0 pending --start--> 1 processing --> 2 completed | 3 failed | 4 cancelled | 5 expired
+--   1 processing --> 0 pending         will be tried again, or its worker died
+--   3 | 4 | 5 --> 0 pending            only by `fsl-batch retry`
+CREATE TABLE requests (
+  id        INTEGER PRIMARY KEY,            -- batch << 32 | physical line
+  queue     INTEGER NOT NULL,               -- queues.id
+  state     INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
+  due       INTEGER NOT NULL DEFAULT 0,     -- 0: at once; else not before (a retry)
+  tries     INTEGER NOT NULL DEFAULT 0,     -- attempts ever started: the number of the last one
+  counted   INTEGER NOT NULL DEFAULT 0,     -- those that count against --retries, since the last `retry`
+  throttled INTEGER NOT NULL DEFAULT 0,     -- answers 429 and 529, since the last `retry`
+  round     INTEGER NOT NULL DEFAULT 0,     -- how often `retry` reopened it
+  answer    INTEGER                         -- number of its answer; NULL: none
+) STRICT;
+CREATE INDEX requests_pending ON requests (queue, due) WHERE state = 0;
+
+-- Flights: the attempt of each request in state 1, on disk before a byte of it
+-- is sent.  Whoever deletes this row settles the attempt; who finds it gone
+-- was too late.
+CREATE TABLE flights (
+  request    INTEGER PRIMARY KEY,
+  worker     INTEGER NOT NULL,              -- workers.id
+  n          INTEGER NOT NULL,              -- number of the attempt: requests.tries
+  started_ms INTEGER NOT NULL
+) STRICT;
+
+-- Attempts: those that have ended.
+CREATE TABLE attempts (
+  request    INTEGER NOT NULL,
+  n          INTEGER NOT NULL,
+  worker     INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  took_ms    INTEGER,                       -- NULL: unknown, its worker died
+  status     INTEGER,                       -- HTTP status; NULL: no answer
+  code       TEXT,                          -- why it is no success; NULL: it is
+  bytes      INTEGER NOT NULL DEFAULT 0,    -- of the answer's body
+  next_ms    INTEGER,                       -- when the next was due; NULL: it was the last
+  message    TEXT,                          -- of a failed one
+  headers    TEXT,                          -- of a failed one: the telling ones, JSON object
+  head       BLOB,                          -- of a failed one: first 4 KiB of the body
+  PRIMARY KEY (request, n)
+) STRICT, WITHOUT ROWID;
+
+-- Answers: how each request ended, in the order in which they ended.  A
+-- cancelled or expired request has none.
+CREATE TABLE answers (
+  id         INTEGER PRIMARY KEY,           -- batch << 32 | number, from 1
+  line       INTEGER NOT NULL,              -- of the request
+  ended_ms   INTEGER NOT NULL,
+  status     INTEGER,                       -- HTTP status; NULL: there was no answer
+  code       TEXT,                          -- without an answer, or with one that is no result
+  message    TEXT,
+  request_id TEXT,                          -- x-request-id of the server
+  kind       INTEGER NOT NULL DEFAULT 0,    -- of the body: 0 JSON, 1 text, 2 other bytes, 3 none
+  body       BLOB                           -- as it came
+) STRICT;
+
+-- Workers: processes that send.  Who lives is told by the kernel: slot is the
+-- byte of the side file that the process holds locked.
+CREATE TABLE workers (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: it fences flights
+  slot       INTEGER NOT NULL,
+  host       TEXT NOT NULL,
+  pid        INTEGER NOT NULL,
+  user       TEXT NOT NULL,
+  version    TEXT NOT NULL,
+  config     TEXT NOT NULL,                 -- JSON, without secrets
+  started_ms INTEGER NOT NULL,
+  ended_ms   INTEGER,                       -- NULL: alive, or dead and not seen yet
+  done       INTEGER NOT NULL DEFAULT 0,
+  failed     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX workers_open ON workers (slot) WHERE ended_ms IS NULL;
+
+-- For people with an SQLite shell.
+CREATE VIEW request_list AS
+  SELECT 'batch_' || lower(hex(b.uuid)) AS batch, r.id & 4294967295 AS line, t.custom_id,
+         CASE r.state WHEN 0 THEN iif(r.tries > 0 AND r.due > 0, 'retrying', 'pending')
+           WHEN 1 THEN 'processing' WHEN 2 THEN 'completed' WHEN 3 THEN 'failed'
+           WHEN 4 THEN 'cancelled' ELSE 'expired' END AS state,
+         r.tries AS attempts, m.name AS model
+    FROM requests r JOIN batches b ON b.id = r.id >> 32
+    JOIN templates t ON t.id = (b.file << 32) | (r.id & 4294967295)
+    JOIN models m ON m.id = t.model;
