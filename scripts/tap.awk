@@ -41,7 +41,10 @@ END {
 	else if (ran != plan)
 		failure("ran " ran + 0 " of " plan " tests")
 	while ((getline line < said) > 0)
-		report = report "        " line "\n"
+		if (++n_said <= 60)
+			report = report "        " line "\n"
+	if (n_said > 60)
+		report = report "        ... and " n_said - 60 " lines more in " said "\n"
 	if (report != "")
 		failure("a sanitizer or valgrind reported:\n" report)
 

@@ -22,4 +22,7 @@ void hash_reset(struct hash *h);
 
 struct id hash_of(const void *p, size_t n); /* in one go */
 
+/* The same as hash_add_field() for each of n fields, and then hash_sum(). */
+struct id hash_fields(const struct span *fields, size_t n);
+
 #endif

@@ -113,11 +113,14 @@ static const char *scan_literal(struct scan *s, const char *p, const char *word)
 	return p;
 }
 
+static const char single_quote[] = "strings need double quotes";
+
 /* A name, the colon behind it, and the white space behind that. */
 static const char *scan_name(struct scan *s, const char *p)
 {
 	if (p == s->end || *p != '"')
-		return fail(s, p, "expected a member name");
+		return fail(s, p, p < s->end && *p == '\''
+			    ? single_quote : "expected a member name");
 	const char *name = p + 1;
 	p = scan_string(s, name);
 	if (!p)
@@ -130,6 +133,7 @@ static const char *scan_name(struct scan *s, const char *p)
 	return skip(p + 1, s->end, SPACE);
 }
 
+/* p: no value begins here. */
 static const char *scan_nothing(struct scan *s, const char *p)
 {
 	struct span rest = { p, (size_t)(s->end - p) };
@@ -140,10 +144,12 @@ static const char *scan_nothing(struct scan *s, const char *p)
 	if (*p == '+' || *p == '.')
 		return fail(s, p, "invalid number");
 	if (*p == '\'')
-		return fail(s, p, "strings need double quotes");
+		return fail(s, p, single_quote);
 	if (*p == '/')
 		return fail(s, p, "comments are not JSON");
-	return fail(s, p, "unexpected character");
+	if (*p == ',' || *p == ':' || *p == ']' || *p == '}')
+		return fail(s, p, "expected a value");
+	return fail(s, p, is(p, WORD) ? "invalid literal" : "unexpected character");
 }
 
 /* p: the bracket.  *done: there is nothing in it. */
@@ -168,7 +174,7 @@ static inline const char *scan_value(struct scan *s, const char *p, bool *done)
 	if (s->depth <= 2)
 		s->start[s->depth] = p;
 	if (p == s->end)
-		return fail(s, p, "");
+		return fail(s, p, NULL);
 	switch (*p) {
 	case '"':
 		return scan_string(s, p + 1);
@@ -290,8 +296,10 @@ void json_unescape(struct span raw, struct str *out)
 
 bool json_int(struct span value, int64_t min, int64_t max, int64_t *out)
 {
+	if (value.n == 0)
+		return false;
 	const char *p = value.p, *end = value.p + value.n;
-	bool minus = value.n > 0 && *p == '-';
+	bool minus = *p == '-';
 	int64_t v = 0;
 	if (minus)
 		p++;

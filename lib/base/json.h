@@ -22,7 +22,8 @@ enum json_type {
 };
 
 struct json_error {
-	size_t offset;    /* of the byte where it went wrong */
+	size_t offset;    /* of the byte where it went wrong; of a bad escape,
+			   * the backslash; of a text cut off, its end */
 	const char *what; /* static: "unexpected character", "invalid UTF-8", … */
 	bool utf8;        /* it is the UTF-8 that is bad */
 };

@@ -196,7 +196,7 @@ static size_t clean_run(struct span v, size_t from)
 {
 	size_t i = from;
 	while (i < v.n) {
-		if (v.n - i >= 8 && eight_clean(v.p + i)) {
+		if (!(v.p[i] & 0x80) && v.n - i >= 8 && eight_clean(v.p + i)) {
 			i += 8;
 			continue;
 		}

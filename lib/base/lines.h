@@ -21,15 +21,15 @@ struct lines *lines_open(const char *path, size_t max_line, struct err *e) MUST_
 void lines_close(struct lines *l); /* NULL is fine */
 
 /* 1: *line is the next one, valid until the next call.  0: the end.
- * -1: a read failed (ERR_IO; 0 follows), or the line is too long (ERR_INPUT; lines_number()
- * is its number; reading goes on behind it with the next call only if it
- * ended within 1 GiB, otherwise the file is given up: 0 follows). */
+ * -1: a read failed (ERR_IO; 0 follows), or the line is too long (ERR_INPUT;
+ * lines_number() is its number; reading goes on behind it with the next call
+ * only if it ended within 1 GiB, otherwise the file is given up: 0 follows). */
 int lines_next(struct lines *l, struct span *line, struct err *e) MUST_CHECK;
 
 int64_t lines_number(const struct lines *l);  /* of the line last returned */
 /* Read and handed out so far, LF included; what was skipped counts too. */
 int64_t lines_bytes(const struct lines *l);
-bool lines_ended_in_lf(const struct lines *l);/* did the last line (if any) have its LF? */
+bool lines_ended_in_lf(const struct lines *l);/* false: the last line had no LF */
 const char *lines_name(const struct lines *l);/* the path, or "<stdin>" */
 /* XXH3-128 of the bytes that lines_bytes() counts. */
 struct id lines_hash(const struct lines *l);

@@ -227,12 +227,12 @@ char *num_size_text(int64_t bytes, char *buf)
 		return buf;
 	}
 	static const char units[] = "kMGTPE";
-	unsigned __int128 unit = 1024, tenths = ((unsigned __int128)u * 10 + unit / 2) / unit;
+	wide unit = 1024, tenths = ((wide)u * 10 + unit / 2) / unit;
 	int i = 0;
 	while (tenths >= 10240) {
 		i++;
 		unit *= 1024;
-		tenths = ((unsigned __int128)u * 10 + unit / 2) / unit;
+		tenths = ((wide)u * 10 + unit / 2) / unit;
 	}
 	snprintf(buf, NUM_BUF, "%s%llu.%llu%c", sign,
 		 (unsigned long long)(tenths / 10),

@@ -180,7 +180,8 @@ static int open_tmp(struct outfile *o, const struct stat *old, struct err *e)
 	o->mode = S_IRUSR | S_IWUSR;
 	if (old) {
 		struct stat st;
-		if (fstatat(o->target.dir, o->target.base, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		int flags = AT_SYMLINK_NOFOLLOW;
+		if (fstatat(o->target.dir, o->target.base, &st, flags) != 0 ||
 		    !same_inode(&st, old))
 			return err_set(e, ERR_CANTCREAT,
 				       "'%s' changed while it was opened", shown(o));
@@ -211,7 +212,8 @@ static int open_any(struct outfile *o, struct err *e)
 		o->path = mem_strdup("<stdout>");
 		o->fd = STDOUT_FILENO;
 		if (fcntl(o->fd, F_GETFD) < 0)
-			return err_sys(e, ERR_CANTCREAT, "cannot write to '%s'", shown(o));
+			return err_sys(e, ERR_CANTCREAT, "cannot write to '%s'",
+				       shown(o));
 		return 0;
 	}
 	if (o->path[0] == '\0')

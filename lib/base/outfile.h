@@ -7,7 +7,8 @@
  * (O_EXCL, O_NOFOLLOW, 0600 less nothing), which outfile_commit() flushes,
  * syncs, renames over the target and whose directory it syncs.  A symbolic
  * link is resolved once and its target replaced.  A target that exists keeps
- * its permission bits, and is refused if it may not be written.  What is not committed is removed. */
+ * its permission bits, and is refused if it may not be written.  What is not
+ * committed is removed. */
 #ifndef FSL_BASE_OUTFILE_H
 #define FSL_BASE_OUTFILE_H
 

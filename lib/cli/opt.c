@@ -10,10 +10,7 @@
 #include "base/num.h"
 #include "base/safe.h"
 
-enum {
-	NAME_MAX_LEN = 64,        /* of a name worth a suggestion */
-	CONFIG_LINE = 64 * 1024,
-};
+enum { NAME_MAX_LEN = 64 /* of a name worth a suggestion */, CONFIG_LINE = 65536 };
 #define MOST_NUMBER INT64_C(1000000000000000)
 #define MOST_MS (INT64_C(36500) * 86400000)
 #define MOST_BYTES (INT64_C(1) << 50)
@@ -58,8 +55,10 @@ static enum rank given_rank(const struct opt *o)
 	return g ? g->rank : RANK_NONE;
 }
 
-static void given_note(const struct opt *o, enum rank rank, const char *label)
+static void __attribute__((format(printf, 3, 4)))
+given_note(const struct opt *o, enum rank rank, const char *label, ...)
 {
+	va_list ap;
 	struct given *g = given_find(o->dst);
 	if (!g) {
 		given = mem_resize(given, (size_t)n_given + 1, sizeof(*given));
@@ -67,7 +66,9 @@ static void given_note(const struct opt *o, enum rank rank, const char *label)
 	}
 	g->row = o;
 	g->rank = rank;
-	snprintf(g->label, sizeof(g->label), "%s", label);
+	va_start(ap, label);
+	vsnprintf(g->label, sizeof(g->label), label, ap);
+	va_end(ap);
 }
 
 const char *opt_source(const struct opt *o)
@@ -198,11 +199,9 @@ static int line_value(const struct opt *o, const char *value, bool set, struct e
 {
 	if (!set)
 		return 0;
-	char label[NAME_MAX_LEN];
-	snprintf(label, sizeof(label), "--%s", o->name);
 	if (set_value(o, value, e) < 0)
-		return err_wrap(e, "%s", label);
-	given_note(o, RANK_LINE, label);
+		return err_wrap(e, "--%s", o->name);
+	given_note(o, RANK_LINE, "--%s", o->name);
 	return 0;
 }
 
@@ -340,7 +339,7 @@ int opt_environment(const struct opt *const *tables, struct err *e)
 			if (rc < 0)
 				return err_wrap(e, "%s", o->env);
 			if (rc > 0)
-				given_note(o, RANK_ENV, o->env);
+				given_note(o, RANK_ENV, "%s", o->env);
 		}
 	}
 	return 0;
@@ -381,9 +380,7 @@ static int config_set(struct config *c, const struct opt *o, struct span value,
 	}
 	if (set_value(o, z, e) < 0)
 		return err_wrap(e, "%s", o->name);
-	char label[NAME_MAX_LEN];
-	snprintf(label, sizeof(label), "config:%lld", (long long)c->number);
-	given_note(o, RANK_CONFIG, label);
+	given_note(o, RANK_CONFIG, "config:%lld", (long long)c->number);
 	return 0;
 }
 
@@ -475,7 +472,7 @@ const char *opt_nearest(const char *a, const char *const *names)
 		return NULL;
 	for (; *names; names++) {
 		const char *b = *names;
-		size_t m = strlen(b), longer = n > m ? n : m;
+		size_t m = strlen(b);
 		if (m > NAME_MAX_LEN)
 			continue;
 		/* Optimal string alignment: a swap of neighbours counts as one. */
@@ -492,7 +489,7 @@ const char *opt_nearest(const char *a, const char *const *names)
 				d[i][j] = best;
 			}
 		}
-		if (d[n][m] < near_d && d[n][m] * 3 <= longer) {
+		if (d[n][m] < near_d && d[n][m] * 3 <= (n > m ? n : m)) {
 			near_d = d[n][m];
 			near = b;
 		}

@@ -9,10 +9,12 @@
  * Plain: TAB separated, no header, safe_plain(), "-" for null, times RFC 3339.
  * JSON: an object a line, the columns' json names, null for null, times RFC 3339.
  * Table: a header, columns aligned, numbers to the right; rows are held back
- * until 1,000 are there or the end, then widths are fixed; a text wider than
- * its column's limit is cut with "…" on a terminal.  --columns picks and
- * orders columns by name (upper or lower case); an unknown one is ERR_USAGE
- * and the message lists those there are. */
+ * until 1,000 are there or the end, then widths are fixed.  On a terminal the
+ * widest text columns are narrowed (to 8 at least) until the table fits, and a
+ * text that is wider than its column is cut with "…".  Titles are bold if the
+ * tool has color.  --columns picks and orders columns by title or json name
+ * (upper or lower case); an unknown one is ERR_USAGE and the message lists
+ * those there are.  `columns` must live as long as the struct out. */
 #ifndef FSL_CLI_OUT_H
 #define FSL_CLI_OUT_H
 

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/opt.h"
 
 /* The exit statuses a verb returns itself; errors have theirs in err.h. */
@@ -56,7 +57,7 @@ struct tool_verb {
 	const char *operands; /* "FILE|-..." for the usage line, or "" */
 	int min_operands, max_operands; /* max -1: any number */
 	const char *summary;  /* a line, without a full stop */
-	const char *help;     /* paragraphs for TOOL VERB --help, or NULL */
+	const char *help;     /* for TOOL VERB --help, printed as it stands, or NULL */
 	const struct opt *options; /* may be NULL */
 	tool_run_fn *run;
 };

@@ -3,9 +3,9 @@
  * The input line of fsl-jsonl(5) (OpenAI Batch API, "input file format"):
  *   custom_id  string, required, 1 to 512 bytes, no control characters
  *   url        string, required: a path that starts with "/", or an absolute
- *              http:// or https:// URL with a host and without user:password;
- *              at most 8,192 bytes, no control characters, no spaces, ASCII
- *              or UTF-8
+ *              http:// or https:// URL with a host and without user:password
+ *              (all of it: domain/lineurl.h); at most 8,192 bytes, no control
+ *              characters, no spaces, ASCII or UTF-8
  *   method     string; default POST; a token of RFC 9110 section 9.1 that is
  *              one of GET HEAD POST PUT PATCH DELETE OPTIONS, in any case
  *              (upper-cased)
@@ -16,10 +16,13 @@
  *   body       any JSON value; sent byte for byte as it stands.  A string is
  *              sent as the characters it stands for; null and no body at all
  *              send none
- *   model      string: the key for limits; else body.model, else the host of
- *              an absolute url, else "-"; at most 256 bytes
+ *   model      string: the key for limits; else body.model (if it is a string
+ *              and not empty), else line_rules.default_model, else the host of
+ *              an absolute url ("host" or "host:port" in lower case), else "-";
+ *              1 to 256 bytes, no control characters
  *   metadata   any JSON value, given back with the result
- * Other members are ignored.  A member given twice is refused.
+ * Other members are ignored.  A member given twice is refused, and so is a
+ * header (in any case); of two in the body the last one counts.
  *
  * Secrets in a line are refused unless allowed: headers Authorization,
  * Proxy-Authorization, Cookie, x-api-key, api-key; a top-level member
@@ -46,7 +49,9 @@ const char *line_code_text(enum line_code code); /* "invalid_json_line", … */
 
 struct line_problem {
 	enum line_code code;
-	size_t column;   /* byte offset in the line, from 1 */
+	size_t column;   /* byte offset in the line, from 1: where it is not JSON;
+			  * the first byte of a wrong value; the name of a member
+			  * or header that is wrong in itself; 1 if one is missing */
 	char text[256];  /* safe to print, without the code */
 };
 
@@ -72,14 +77,17 @@ struct line {
 
 struct line_rules {
 	bool allow_secrets;
-	const char *default_url;   /* for lines without url (--url), or NULL */
+	const char *default_url;   /* for lines without url (--url), or NULL; such
+				    * a line points to it */
 	const char *default_model; /* key for limits of lines without a model, or NULL */
 };
 
 /* Reads one line (without its LF; a CR at the end is white space).  `l` is
  * filled and keeps pointing into `raw`, which must stay.  0, or -1 and *why.
  * `rules` NULL: the line was checked before (by import): the same work, with
- * nothing refused that import might have allowed. */
+ * nothing refused that import might have allowed; a line without url has
+ * l->url SPAN_NONE then, and no default model.  On failure `l` is good for
+ * line_release() and another line_read() only. */
 int line_read(struct line *l, struct span raw, const struct line_rules *rules,
 	      struct line_problem *why);
 void line_release(struct line *l);
@@ -98,11 +106,12 @@ bool line_header(const struct line *l, size_t *pos, struct str *scratch,
 struct id line_hash(const struct line *l);
 
 /* The checks of a header "Name: value" that stands outside a line (--header).
- * 0, or -1 and *why (column counts in the text). */
+ * 0, or -1 and *why (column counts in "Name: value"). */
 int line_check_header(struct span name, struct span value, bool allow_secrets,
 		      struct line_problem *why);
 
-/* The check of an absolute http(s) URL (--base-url). */
+/* The check of an absolute http(s) URL (--base-url).  The text reads on from
+ * the name of what was checked: "must have a port from 1 to 65535, …". */
 int line_check_url(struct span url, bool allow_path_only, bool allow_secrets,
 		   struct line_problem *why);
 

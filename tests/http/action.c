@@ -1,4 +1,4 @@
-#include "http/action.h"
+#include "action.h"
 
 #include <limits.h>
 #include <stddef.h>

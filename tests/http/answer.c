@@ -1,4 +1,4 @@
-#include "http/answer.h"
+#include "answer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -192,7 +192,7 @@ static void chunks(struct str *out, struct span body)
 
 void answer_more(struct str *out)
 {
-	static char spaces[32768];
+	static char spaces[128 * 1024];
 	if (!spaces[0])
 		memset(spaces, ' ', sizeof(spaces));
 	chunk(out, spaces, sizeof(spaces));

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include "base/rng.h"
 #include "base/str.h"
-#include "http/action.h"
-#include "http/request.h"
+#include "action.h"
+#include "request.h"
 
 enum mode { MODE_ECHO, MODE_OPENAI, MODE_FIXED };
 

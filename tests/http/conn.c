@@ -1,4 +1,4 @@
-#include "http/conn.h"
+#include "conn.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -228,6 +228,13 @@ static void serve(struct server *s, struct conn *c, bool more)
 	}
 }
 
+/* One that only asks for the counters is none. */
+static void count_conn(struct server *s, struct conn *c)
+{
+	s->record.connections += !c->counted;
+	c->counted = true;
+}
+
 /* A header is there.  false: the connection has an answer or is closed. */
 static bool begin_request(struct server *s, struct conn *c, struct span head)
 {
@@ -243,19 +250,12 @@ static bool begin_request(struct server *s, struct conn *c, struct span head)
 	c->chunk_at = 0;
 	str_reset(&c->chunks);
 	c->control = span_starts(r->path, "/__");
-	if (c->control) {
-		if (c->counted && c->on_conn == 0) {
-			s->record.connections--;
-			c->counted = false;
-		}
+	if (c->control)
 		return true;
-	}
+	count_conn(s, c);
 	c->begun = true;
 	c->on_conn++;
 	s->record.begun++;
-	if (!c->counted)
-		s->record.connections++;
-	c->counted = true;
 	return true;
 }
 
@@ -334,16 +334,20 @@ static void compact(struct conn *c)
 
 static void work(struct server *s, struct conn *c)
 {
-	while (c->fd >= 0 && c->state == READING && c->out.n - c->sent < STACK_MAX) {
-		if (take_request(s, c))
-			continue;
-		break;
-	}
-	if (c->fd < 0)
-		return;
-	compact(c);
-	if (c->sent < c->limit)
-		flush(s, c);
+	bool full;
+	do {
+		full = false;
+		while (c->fd >= 0 && c->state == READING && !full)
+			if (c->out.n - c->sent >= STACK_MAX)
+				full = true;
+			else if (!take_request(s, c))
+				break;
+		if (c->fd < 0)
+			return;
+		compact(c);
+		if (c->sent < c->limit)
+			flush(s, c);
+	} while (c->fd >= 0 && full && c->sent == c->limit);
 	if (c->fd >= 0 && c->eof)
 		shut(s, c);
 }
@@ -385,6 +389,7 @@ static bool dropped_unread(struct server *s, struct conn *c)
 	    recv(c->fd, &byte, 1, MSG_PEEK) <= 0 ||
 	    !rule_drops_unread(&s->rules, c->on_conn > 0))
 		return false;
+	count_conn(s, c);
 	s->record.dropped_before_read++;
 	shut(s, c);
 	return true;
@@ -469,8 +474,10 @@ void conn_accept(struct server *s)
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0) {
-			if (errno != EAGAIN)
-				log_error("accept: %s", strerror(errno));
+			if (errno == EAGAIN)
+				return;
+			log_error("accept: %s", strerror(errno));
+			s->stop = true;
 			return;
 		}
 		int one = 1;
@@ -478,8 +485,6 @@ void conn_accept(struct server *s)
 		struct conn *c = mem_alloc(sizeof(*c));
 		c->fd = fd;
 		c->id = ++s->conns;
-		c->counted = true;
-		s->record.connections++;
 		c->next = s->all;
 		c->back = &s->all;
 		if (c->next)

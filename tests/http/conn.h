@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "http/answer.h"
-#include "http/due.h"
-#include "http/record.h"
-#include "http/rule.h"
+#include "answer.h"
+#include "due.h"
+#include "record.h"
+#include "rule.h"
 
 struct conn;
 
@@ -30,7 +30,7 @@ struct server {
 	bool stop;
 };
 
-/* The pointer in epoll's data for the listener is NULL, else the conn. */
+/* In epoll, the data of a connection is its struct conn. */
 void conn_accept(struct server *s);
 void conn_event(struct server *s, struct conn *c, uint32_t events);
 /* Does what is due, frees what was closed, and returns the milliseconds until

@@ -1,4 +1,4 @@
-#include "http/due.h"
+#include "due.h"
 
 #include <stdlib.h>
 #include "base/mem.h"

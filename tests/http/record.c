@@ -1,4 +1,4 @@
-#include "http/record.h"
+#include "record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/jsonw.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 int record_open(struct record *c, const char *log, const char *bodies, struct err *e)
 {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
-#include "http/request.h"
-#include "http/table.h"
+#include "request.h"
+#include "table.h"
 
 struct record {
 	int log_fd; /* -1: none */
@@ -18,7 +18,7 @@ struct record {
 	int64_t requests;   /* arrived whole */
 	int64_t answered;   /* an answer was sent, as whole as the rule wanted it */
 	int64_t given_up;   /* the client went away before */
-	int64_t connections;
+	int64_t connections; /* that brought a request since the start or reset */
 	int64_t dropped_before_read;
 	int64_t bytes_in;
 	int64_t in_flight;

@@ -1,4 +1,4 @@
-#include "http/rule.h"
+#include "rule.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
-#include "http/action.h"
-#include "http/request.h"
+#include "action.h"
+#include "request.h"
 
 struct rule;
 

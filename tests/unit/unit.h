@@ -33,8 +33,8 @@ const char *unit_dir(void);
 
 /* Runs fn in a child process, for what aborts, is read once or writes to
  * stderr.  Returns the signal that ended the child, 0 if fn returned, -1 if
- * it called exit(); `said`, unless NULL, gets the beginning of what came on
- * its stderr. */
+ * it ended with a failure; `said`, unless NULL, gets the beginning of what
+ * came on its stderr. */
 int unit_child(void (*fn)(void), char *said, size_t size);
 
 int unit_done(void); /* prints the plan; 0 if all passed */

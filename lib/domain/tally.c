@@ -1,0 +1,143 @@
+#include "domain/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE };
+static const char *const texts[] = {
+	[Q_LOAD] = "SELECT status, answers FROM batches WHERE id = ?1",
+	[Q_ADD] = "UPDATE batches SET pending = pending + ?2, processing = processing + ?3,"
+		  " completed = completed + ?4, failed = failed + ?5, cancelled = cancelled + ?6,"
+		  " expired = expired + ?7, retrying = retrying + ?8, answers = ?9,"
+		  " attempts = attempts + ?10, input_tokens = input_tokens + ?11,"
+		  " cached_tokens = cached_tokens + ?12, output_tokens = output_tokens + ?13,"
+		  " reasoning_tokens = reasoning_tokens + ?14"
+		  " WHERE id = ?1 RETURNING pending + processing",
+	[Q_END] = "UPDATE batches SET status = ?2, finalizing_ms = ?3,"
+		  " completed_ms = iif(?2 = 2, ?3, completed_ms),"
+		  " cancelled_ms = iif(?2 = 6, ?3, cancelled_ms) WHERE id = ?1",
+	[Q_QUEUE] = "UPDATE queues SET pending = pending + ?2, retrying = retrying + ?3"
+		    " WHERE id = ?1",
+};
+const struct stmt_set tally_sql = { "tally", texts, ARRAY_LEN(texts) };
+
+void tally_begin(struct tally *t, struct db *db)
+{
+	t->db = db;
+	t->n_batches = t->n_queues = 0;
+}
+
+void tally_release(struct tally *t)
+{
+	free(t->batches);
+	free(t->queues);
+	memset(t, 0, sizeof *t);
+}
+
+struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e)
+{
+	/* From the end: rows come in runs of the same batch. */
+	for (int i = t->n_batches; i-- > 0;)
+		if (t->batches[i].id == batch)
+			return &t->batches[i];
+
+	STMT(q, t->db, &tally_sql, Q_LOAD);
+	stmt_int(&q, 1, batch);
+	int rc = stmt_step(&q, e);
+	if (rc == 0)
+		err_set(e, ERR_INTERNAL, "batch row %lld is gone", (long long)batch);
+	if (rc <= 0)
+		return NULL;
+	if (t->n_batches == t->cap_batches) {
+		t->cap_batches = t->cap_batches ? t->cap_batches * 2 : 8;
+		t->batches = mem_resize(t->batches, (size_t)t->cap_batches, sizeof *t->batches);
+	}
+	struct tally_batch *b = &t->batches[t->n_batches++];
+	*b = (struct tally_batch){ .id = batch, .status = (enum batch_status)stmt_col_int(&q, 0),
+				   .answers = stmt_col_int(&q, 1) };
+	return b;
+}
+
+static struct tally_queue *queue_of(struct tally *t, int64_t queue)
+{
+	for (int i = t->n_queues; i-- > 0;)
+		if (t->queues[i].id == queue)
+			return &t->queues[i];
+	if (t->n_queues == t->cap_queues) {
+		t->cap_queues = t->cap_queues ? t->cap_queues * 2 : 8;
+		t->queues = mem_resize(t->queues, (size_t)t->cap_queues, sizeof *t->queues);
+	}
+	struct tally_queue *q = &t->queues[t->n_queues++];
+	*q = (struct tally_queue){ .id = queue };
+	return q;
+}
+
+void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
+		enum request_state from, enum request_state to, bool retrying)
+{
+	b->delta[from]--;
+	b->delta[to]++;
+	b->touched = true;
+	if (from != REQUEST_PENDING && to != REQUEST_PENDING)
+		return;
+	int64_t sign = to == REQUEST_PENDING ? 1 : -1;
+	struct tally_queue *q = queue_of(t, queue);
+	q->pending += sign;
+	if (retrying) {
+		b->retrying += sign;
+		q->retrying += sign;
+	}
+}
+
+static int end_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, struct err *e)
+{
+	STMT(q, t->db, &tally_sql, Q_END);
+	stmt_int(&q, 1, b->id);
+	b->status = b->status == BATCH_CANCELLING ? BATCH_CANCELLED : BATCH_COMPLETED;
+	stmt_int(&q, 2, b->status);
+	stmt_int(&q, 3, now_ms);
+	b->ended = true;
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
+static int flush_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, struct err *e)
+{
+	STMT(q, t->db, &tally_sql, Q_ADD);
+	stmt_int(&q, 1, b->id);
+	for (int s = 0; s < REQUEST_STATES; s++)
+		stmt_int(&q, 2 + s, b->delta[s]);
+	stmt_int(&q, 8, b->retrying);
+	stmt_int(&q, 9, b->answers);
+	stmt_int(&q, 10, b->attempts);
+	stmt_int(&q, 11, b->input_tokens);
+	stmt_int(&q, 12, b->cached_tokens);
+	stmt_int(&q, 13, b->output_tokens);
+	stmt_int(&q, 14, b->reasoning_tokens);
+	if (stmt_step(&q, e) < 0)
+		return -1;
+	int64_t left = stmt_col_int(&q, 0);
+	if (left == 0 && !batch_terminal(b->status))
+		return end_batch(t, b, now_ms, e);
+	return 0;
+}
+
+int tally_flush(struct tally *t, int64_t now_ms, struct err *e)
+{
+	for (int i = 0; i < t->n_batches; i++)
+		if (t->batches[i].touched && flush_batch(t, &t->batches[i], now_ms, e) < 0)
+			return -1;
+	for (int i = 0; i < t->n_queues; i++) {
+		struct tally_queue *u = &t->queues[i];
+		if (u->pending == 0 && u->retrying == 0)
+			continue;
+		STMT(q, t->db, &tally_sql, Q_QUEUE);
+		stmt_int(&q, 1, u->id);
+		stmt_int(&q, 2, u->pending);
+		stmt_int(&q, 3, u->retrying);
+		if (stmt_run(&q, e) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,455 @@
+#include "engine/http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/safe.h"
+#include "engine/poller.h"
+#include "engine/wire.h"
+
+enum { LANE_SLOTS = 128, TICK_MS = 50, EVENTS = 256 };
+
+struct http_headers {
+	struct curl_slist *list;
+};
+
+struct lane {
+	struct http *http;
+	CURLM *multi;
+	int64_t due_us;      /* curl's timer; -1: none */
+};
+
+struct slot {
+	struct http_call *call; /* NULL: free */
+	struct lane *lane;
+	CURL *easy;
+	struct wire wire;       /* what comes and goes, counted */
+	struct curl_slist nodes[HTTP_OWN_HEADERS]; /* own lines before the shared ones */
+	int next_free;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct http {
+	http_done_fn *done;
+	void *ctx;
+	struct poller *poller;
+	struct lane *lanes;
+	int n_lanes;
+	struct slot *slots;
+	int n_slots, free_slot, in_flight;
+	int64_t next_tick_us;
+	bool aborting;
+};
+
+const char *http_library(void)
+{
+	static char text[120];
+	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+
+	snprintf(text, sizeof text, "libcurl %s %s", v->version, v->ssl_version ? v->ssl_version : "");
+	return text;
+}
+
+const char *http_code_text(enum http_code code)
+{
+	static const char *const texts[] = {
+		[HTTP_ANSWERED] = NULL, [HTTP_CONNECT] = "connect_error", [HTTP_DNS] = "dns_error",
+		[HTTP_TLS] = "tls_error", [HTTP_CERTIFICATE] = "tls_error",
+		[HTTP_SEND] = "send_error", [HTTP_RECV] = "recv_error",
+		[HTTP_STALLED] = "stalled", [HTTP_TIMEOUT] = "request_timeout",
+		[HTTP_TOO_LARGE] = "response_too_large", [HTTP_TRUNCATED] = "truncated",
+		[HTTP_UNUSABLE] = "send_error", [HTTP_ABORTED] = "interrupted",
+	};
+	return texts[code];
+}
+
+struct http_headers *http_headers_new(void)
+{
+	return mem_alloc(sizeof(struct http_headers));
+}
+
+void http_headers_free(struct http_headers *h)
+{
+	if (!h)
+		return;
+	curl_slist_free_all(h->list);
+	free(h);
+}
+
+int http_headers_add(struct http_headers *h, struct span name, struct span value,
+		     struct err *e)
+{
+	struct str line CLEANUP(str_release) = STR_INIT;
+
+	if (wire_header(&line, name, value) < 0)
+		return err_set(e, ERR_INPUT, "header '%s' has a name or a value that HTTP forbids",
+			       safe_show(name, 80));
+	struct curl_slist *list = curl_slist_append(h->list, str_z(&line));
+	if (!list)
+		BUG("out of memory");
+	h->list = list;
+	return 0;
+}
+
+/* --- sockets and timers ------------------------------------------------ */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock)
+{
+	struct lane *lane = user;
+
+	(void)easy;
+	(void)sock;
+	poller_want(lane->http->poller, fd,
+		    what == CURL_POLL_IN ? EPOLLIN : what == CURL_POLL_OUT ? EPOLLOUT :
+		    what == CURL_POLL_INOUT ? EPOLLIN | EPOLLOUT : 0, lane);
+	return 0;
+}
+
+static int on_close(void *user, curl_socket_t fd)
+{
+	struct http *h = user;
+
+	poller_closed(h->poller, fd);
+	return close(fd);
+}
+
+static int on_timer(CURLM *multi, long ms, void *user)
+{
+	struct lane *lane = user;
+
+	(void)multi;
+	lane->due_us = ms < 0 ? -1 : clock_mono_us() + (int64_t)ms * 1000;
+	return 0;
+}
+
+/* --- starting ---------------------------------------------------------- */
+
+static int new_lane(struct http *h, struct lane *lane, struct err *e)
+{
+	lane->http = h;
+	lane->due_us = -1;
+	lane->multi = curl_multi_init();
+	if (!lane->multi)
+		return err_set(e, ERR_INTERNAL, "libcurl cannot be used");
+	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
+	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
+	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)LANE_SLOTS);
+	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	return 0;
+}
+
+static int new_slot(struct http *h, struct slot *s, const struct http_options *o,
+		    struct err *e)
+{
+	CURL *c = s->easy = curl_easy_init();
+
+	if (!c)
+		return err_set(e, ERR_INTERNAL, "libcurl cannot be used");
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->error);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
+	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, wire_on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &s->wire);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, wire_on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, &s->wire);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, wire_on_send);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, &s->wire);
+	curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, h);
+	curl_easy_setopt(c, CURLOPT_PRIVATE, s);
+	if (o->cacert && curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert) != CURLE_OK)
+		return err_set(e, ERR_CONFIG, "libcurl cannot use a file of certificates");
+	if (o->proxy)
+		curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+	return 0;
+}
+
+struct http *http_new(const struct http_options *o, http_done_fn *done, void *ctx,
+		      struct err *e)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		err_set(e, ERR_INTERNAL, "libcurl cannot be used");
+		return NULL;
+	}
+	struct http *h = mem_alloc(sizeof *h);
+	h->done = done;
+	h->ctx = ctx;
+	h->poller = poller_new(e);
+	h->n_slots = o->jobs;
+	h->n_lanes = (o->jobs + LANE_SLOTS - 1) / LANE_SLOTS;
+	h->lanes = mem_alloc((size_t)h->n_lanes * sizeof *h->lanes);
+	h->slots = mem_alloc((size_t)h->n_slots * sizeof *h->slots);
+	int rc = h->poller ? 0 : -1;
+	for (int i = 0; rc == 0 && i < h->n_lanes; i++)
+		rc = new_lane(h, &h->lanes[i], e);
+	for (int i = 0; rc == 0 && i < h->n_slots; i++) {
+		h->slots[i].lane = &h->lanes[i % h->n_lanes];
+		h->slots[i].next_free = i + 1 < h->n_slots ? i + 1 : -1;
+		rc = new_slot(h, &h->slots[i], o, e);
+	}
+	if (rc < 0) {
+		http_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	for (int i = 0; i < h->n_slots; i++) {
+		struct slot *s = &h->slots[i];
+		if (s->call)
+			curl_multi_remove_handle(s->lane->multi, s->easy);
+		curl_easy_cleanup(s->easy);
+		wire_release(&s->wire);
+	}
+	for (int i = 0; i < h->n_lanes; i++)
+		curl_multi_cleanup(h->lanes[i].multi);
+	poller_free(h->poller);
+	free(h->lanes);
+	free(h->slots);
+	free(h);
+	curl_global_cleanup();
+}
+
+int http_free_slots(const struct http *h)
+{
+	return h->n_slots - h->in_flight;
+}
+
+int http_in_flight(const struct http *h)
+{
+	return h->in_flight;
+}
+
+/* The call's own lines as list nodes in front of the shared list: nothing is
+ * copied. */
+static struct curl_slist *header_list(struct slot *s)
+{
+	struct http_call *call = s->call;
+	struct curl_slist *list = call->headers ? call->headers->list : NULL;
+	int n = 0;
+
+	for (size_t at = 0; at < call->own.n && n < HTTP_OWN_HEADERS; n++) {
+		s->nodes[n].data = call->own.p + at;
+		s->nodes[n].next = list;
+		list = &s->nodes[n];
+		at += strlen(call->own.p + at) + 1;
+	}
+	return list;
+}
+
+static void set_method(struct slot *s)
+{
+	const struct http_call *call = s->call;
+	bool post = strcmp(call->method, "POST") == 0, body = call->body.p || post;
+
+	curl_easy_setopt(s->easy, CURLOPT_NOBODY, 0L);
+	if (body) {
+		curl_easy_setopt(s->easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, call->body.p ? call->body.p : "");
+		curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+	} else if (strcmp(call->method, "HEAD") == 0) {
+		curl_easy_setopt(s->easy, CURLOPT_NOBODY, 1L);
+	} else {
+		curl_easy_setopt(s->easy, CURLOPT_HTTPGET, 1L);
+	}
+	bool plain = post || (!body && (strcmp(call->method, "GET") == 0 ||
+					strcmp(call->method, "HEAD") == 0));
+	curl_easy_setopt(s->easy, CURLOPT_CUSTOMREQUEST, plain ? NULL : call->method);
+}
+
+void http_start(struct http *h, struct http_call *call)
+{
+	if (h->free_slot < 0)
+		BUG("no free slot");
+	struct slot *s = &h->slots[h->free_slot];
+	call->slot = h->free_slot;
+	h->free_slot = s->next_free;
+	h->in_flight++;
+	s->call = call;
+	s->error[0] = '\0';
+	wire_start(&s->wire, call, clock_mono_us());
+	CURLcode rc = curl_easy_setopt(s->easy, CURLOPT_URL, call->url);
+	set_method(s);
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, header_list(s));
+	curl_easy_setopt(s->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->limits->connect_ms);
+	if (rc != CURLE_OK)
+		s->wire.verdict = HTTP_UNUSABLE;
+	else if (curl_multi_add_handle(s->lane->multi, s->easy) != CURLM_OK)
+		BUG("libcurl does not take a handle");
+}
+
+/* --- ending ------------------------------------------------------------ */
+
+static enum http_code code_of(CURLcode rc, bool sent)
+{
+	switch (rc) {
+	case CURLE_OK:
+		return HTTP_ANSWERED;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return HTTP_DNS;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT: /* only the connect limit is libcurl's */
+		return HTTP_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+		return HTTP_TLS;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return HTTP_CERTIFICATE;
+	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
+		return HTTP_SEND;
+	case CURLE_PARTIAL_FILE:
+		return HTTP_TRUNCATED;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* also: an answer that is no HTTP/1 */
+		return sent ? HTTP_RECV : HTTP_UNUSABLE;
+	default:
+		return HTTP_RECV;
+	}
+}
+
+static void finish(struct http *h, struct slot *s, CURLcode rc)
+{
+	struct http_call *call = s->call;
+	long status = 0;
+	char *redirect = NULL;
+
+	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 300 && status < 400)
+		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
+	enum http_code code = code_of(rc, s->wire.sends > 0);
+	wire_end(&s->wire, code, (int)status, redirect,
+		 s->error[0] ? s->error : curl_easy_strerror(rc));
+	curl_multi_remove_handle(s->lane->multi, s->easy);
+	s->call = NULL;
+	s->next_free = h->free_slot;
+	h->free_slot = (int)(s - h->slots);
+	h->in_flight--;
+	h->done(h->ctx, call);
+}
+
+static void finish_done(struct http *h, struct lane *lane)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(lane->multi, &left))) {
+		struct slot *s = NULL;
+		CURLcode rc = m->data.result;
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&s);
+		finish(h, s, rc);
+	}
+}
+
+void http_abort(struct http *h)
+{
+	h->aborting = true;
+	h->next_tick_us = 0;
+}
+
+/* Our own time limits, looked at twenty times a second. */
+static void tick(struct http *h, int64_t now_us)
+{
+	if (now_us < h->next_tick_us)
+		return;
+	h->next_tick_us = now_us + TICK_MS * 1000;
+	for (int i = 0; i < h->n_slots; i++) {
+		struct slot *s = &h->slots[i];
+		curl_off_t sent = 0;
+		if (!s->call)
+			continue;
+		if (!s->wire.first_us)
+			curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+		if (h->aborting && s->wire.verdict == HTTP_ANSWERED)
+			s->wire.verdict = HTTP_ABORTED;
+		if (wire_late(&s->wire, sent, now_us))
+			finish(h, s, CURLE_ABORTED_BY_CALLBACK);
+	}
+	h->aborting = false;
+}
+
+/* --- the loop ---------------------------------------------------------- */
+
+void http_watch(struct http *h, int fd)
+{
+	poller_want(h->poller, fd, EPOLLIN, NULL);
+}
+
+/* How long to sleep, in microseconds: until curl's next timer or our tick. */
+static int64_t sleep_us(const struct http *h, int64_t timeout_ms, int64_t now_us)
+{
+	int64_t wait = timeout_ms < 0 ? INT64_MAX : timeout_ms * 1000;
+
+	if (h->in_flight > 0 && h->next_tick_us - now_us < wait)
+		wait = h->next_tick_us - now_us;
+	for (int i = 0; i < h->n_lanes; i++)
+		if (h->lanes[i].due_us >= 0 && h->lanes[i].due_us - now_us < wait)
+			wait = h->lanes[i].due_us - now_us;
+	return wait < 0 ? 0 : wait;
+}
+
+static void run_timers(struct http *h, int64_t now_us)
+{
+	int running;
+
+	for (int i = 0; i < h->n_lanes; i++) {
+		struct lane *lane = &h->lanes[i];
+		if (lane->due_us < 0 || lane->due_us > now_us)
+			continue;
+		lane->due_us = -1;
+		curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		finish_done(h, lane);
+	}
+}
+
+int http_wait(struct http *h, int64_t timeout_ms, struct err *e)
+{
+	struct poller_event events[EVENTS];
+	int running;
+
+	run_timers(h, clock_mono_us());
+	int64_t wait = sleep_us(h, timeout_ms, clock_mono_us());
+	int n = poller_wait(h->poller, wait == INT64_MAX ? -1 : wait, events, EVENTS, e);
+	if (n < 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		struct lane *lane = events[i].owner;
+		uint32_t ev = events[i].events;
+		if (!lane)
+			continue;
+		int mask = (ev & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+			   (ev & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+			   (ev & EPOLLERR ? CURL_CSELECT_ERR : 0);
+		curl_multi_socket_action(lane->multi, events[i].fd, mask, &running);
+	}
+	for (int i = 0; n > 0 && i < h->n_lanes; i++)
+		finish_done(h, &h->lanes[i]);
+	int64_t now_us = clock_mono_us();
+	run_timers(h, now_us);
+	tick(h, now_us);
+	return 0;
+}

@@ -1,0 +1,116 @@
+/* http: many HTTP requests at once.  The only file that knows libcurl.
+ *
+ * One thread, one epoll.  Calls run in slots; slots are spread over lanes,
+ * curl multi handles of at most 128 connections each (a multi walks its lists,
+ * so that larger ones cost more per request).  A call is never sent twice:
+ * libcurl resends by itself when a kept-alive connection dies before the
+ * answer; CURLOPT_PREREQFUNCTION refuses the second send before a byte of it
+ * has left, and the call ends as HTTP_RECV.
+ *
+ * Redirects are never followed (a key would go to another origin, a 307 would
+ * carry the body there); no cookies, netrc, HSTS, alt-svc, no Expect, no
+ * compression is asked for; HTTP/1.1; only http and https.
+ *
+ * Time limits are ours: connect, first byte, stall (no byte in either
+ * direction for that long), total; all count from http_start(). */
+#ifndef FSL_ENGINE_HTTP_H
+#define FSL_ENGINE_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+
+enum http_code {
+	HTTP_ANSWERED,     /* status and body are whole */
+	HTTP_CONNECT,      /* refused, unreachable, or not within the limit */
+	HTTP_DNS,          /* the name does not resolve */
+	HTTP_TLS,          /* the handshake was cut off */
+	HTTP_CERTIFICATE,  /* the server's certificate is not trusted; final */
+	HTTP_SEND,         /* the connection broke while sending */
+	HTTP_RECV,         /* it broke before the answer was whole */
+	HTTP_STALLED,
+	HTTP_TIMEOUT,      /* first byte or total */
+	HTTP_TOO_LARGE,    /* above max_response; final */
+	HTTP_TRUNCATED,    /* shorter than its Content-Length */
+	HTTP_UNUSABLE,     /* libcurl refuses the URL or an option; final */
+	HTTP_ABORTED,      /* by http_abort() */
+};
+/* "connect_error", "dns_error", … as in error lines; NULL for HTTP_ANSWERED. */
+const char *http_code_text(enum http_code code);
+
+struct http_limits {
+	int64_t connect_ms, first_byte_ms, stall_ms, total_ms, max_response;
+};
+
+/* Header lines that many calls share. */
+struct http_headers;
+struct http_headers *http_headers_new(void);
+/* ERR_INPUT if the name is no token or the value has control bytes. */
+int http_headers_add(struct http_headers *h, struct span name, struct span value,
+		     struct err *e) MUST_CHECK;
+void http_headers_free(struct http_headers *h);
+
+enum { HTTP_OWN_HEADERS = 104 };
+
+struct http_call {
+	/* Set by the caller; everything must stay until the call has ended. */
+	const char *url, *method;       /* method in upper case */
+	struct span body;               /* SPAN_NONE: none */
+	const struct http_headers *headers;
+	struct str own;                 /* more lines, "Name: value" each with a NUL behind it */
+	const struct http_limits *limits;
+	void *user;
+	/* Filled when it ends.  body and telling belong to the caller then. */
+	enum http_code code;
+	int status;                     /* 0: none came */
+	struct str answer;              /* the body; what came of it on failure */
+	int64_t bytes;                  /* that came, also beyond max_response */
+	struct str telling;             /* retry-after, x-ratelimit-*, x-request-id, server,
+					 * location: JSON object; empty: none */
+	char request_id[80];            /* x-request-id, "" if none */
+	int64_t retry_after_ms;         /* -1: none, or junk */
+	char message[200];              /* why it failed, safe to print */
+	int64_t took_ms;
+	bool sent;                      /* bytes of it may have left */
+	/* Internal. */
+	int slot;
+};
+
+struct http_options {
+	int jobs;             /* slots: 1 to 10,000 */
+	const char *user_agent;
+	const char *cacert;   /* NULL: the system's */
+	const char *proxy;    /* NULL: the usual variables; "" none */
+	bool verbose;
+};
+
+struct http;
+/* Called once per call, from http_wait(). */
+typedef void http_done_fn(void *ctx, struct http_call *call);
+
+struct http *http_new(const struct http_options *o, http_done_fn *done, void *ctx,
+		      struct err *e) MUST_CHECK;
+void http_free(struct http *h); /* calls in flight are dropped without a word */
+
+int http_free_slots(const struct http *h);
+int http_in_flight(const struct http *h);
+
+/* Starts a call; there must be a free slot (else a BUG).  Problems come as an
+ * ended call, never from here. */
+void http_start(struct http *h, struct http_call *call);
+
+/* Ends all calls in flight as HTTP_ABORTED (at the next http_wait()). */
+void http_abort(struct http *h);
+
+/* Watches a descriptor for reading beside the sockets. */
+void http_watch(struct http *h, int fd);
+
+/* Waits at most timeout_ms (-1: as long as it takes) for sockets, timers or
+ * watched descriptors, and does what there is to do. */
+int http_wait(struct http *h, int64_t timeout_ms, struct err *e) MUST_CHECK;
+
+/* "libcurl 7.88.1 OpenSSL/3.0.19" */
+const char *http_library(void);
+
+#endif

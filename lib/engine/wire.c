@@ -1,0 +1,289 @@
+#include "engine/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/num.h"
+#include "base/safe.h"
+
+enum { HEAD_KEPT = 4096, RESERVE_MAX = 1 << 20, HEADERS_MAX = 8192 };
+
+void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
+{
+	struct str headers = w->headers;
+
+	str_reset(&headers);
+	*w = (struct wire){ .call = call, .headers = headers, .start_us = now_us,
+			    .last_sent_us = now_us };
+	call->code = HTTP_ANSWERED;
+	call->status = 0;
+	call->answer = call->telling = (struct str)STR_INIT;
+	call->bytes = 0;
+	call->request_id[0] = call->message[0] = '\0';
+	call->retry_after_ms = -1;
+	call->took_ms = 0;
+	call->sent = false;
+}
+
+void wire_release(struct wire *w)
+{
+	str_release(&w->headers);
+}
+
+size_t wire_on_body(char *p, size_t size, size_t n, void *user)
+{
+	struct wire *w = user;
+	struct http_call *call = w->call;
+
+	n *= size;
+	w->last_us = clock_mono_us();
+	call->bytes += (int64_t)n;
+	if (call->bytes > call->limits->max_response) {
+		w->verdict = HTTP_TOO_LARGE;
+		if (call->answer.n < HEAD_KEPT)
+			str_add(&call->answer, p, n < HEAD_KEPT ? n : HEAD_KEPT);
+		return 0;
+	}
+	str_add(&call->answer, p, n);
+	return n;
+}
+
+/* "Name: value\r\n" with this name?  Then its value, trimmed. */
+static bool header_is(struct span line, const char *name, struct span *value)
+{
+	size_t n = strlen(name);
+
+	if (line.n <= n || line.p[n] != ':' || strncasecmp(line.p, name, n) != 0)
+		return false;
+	const char *p = line.p + n + 1, *end = line.p + line.n;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
+		end--;
+	*value = (struct span){ p, (size_t)(end - p) };
+	return true;
+}
+
+int64_t wire_retry_after(struct span value, int64_t now_wall_ms)
+{
+	char text[64];
+	struct err ignored = ERR_INIT;
+	struct tm tm = { 0 };
+	int64_t seconds;
+
+	if (value.n == 0 || value.n >= sizeof text)
+		return -1;
+	memcpy(text, value.p, value.n);
+	text[value.n] = '\0';
+	/* Some servers send fractions: not in the RFC, and plain enough. */
+	if (num_micro(text, 0, (int64_t)1000000 * 86400 * 365, &seconds, &ignored) == 0)
+		return (seconds + 999) / 1000;
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	if (!end || *end)
+		return -1;
+	int64_t at = (int64_t)timegm(&tm) * 1000;
+	return at > now_wall_ms ? at - now_wall_ms : 0;
+}
+
+static void remember(struct wire *w, struct span line)
+{
+	struct http_call *call = w->call;
+	struct span v;
+
+	if (header_is(line, "x-request-id", &v) && v.n < sizeof call->request_id &&
+	    safe_is_utf8(v)) {
+		memcpy(call->request_id, v.p, v.n);
+		call->request_id[v.n] = '\0';
+	} else if (header_is(line, "retry-after", &v)) {
+		int64_t ms = wire_retry_after(v, clock_wall_ms());
+		if (ms >= 0)
+			call->retry_after_ms = ms;
+	} else if (header_is(line, "retry-after-ms", &v) && call->retry_after_ms < 0) {
+		int64_t us = wire_retry_after(v, 0);
+		call->retry_after_ms = us < 0 ? -1 : (us + 999) / 1000;
+	}
+	if (w->headers.n + line.n <= HEADERS_MAX)
+		str_addspan(&w->headers, line);
+}
+
+size_t wire_on_header(char *p, size_t size, size_t n, void *user)
+{
+	struct wire *w = user;
+	struct span line = { p, n * size }, v;
+	struct err ignored = ERR_INIT;
+
+	w->last_us = clock_mono_us();
+	if (!w->first_us)
+		w->first_us = w->last_us;
+	if (span_starts(line, "HTTP/")) { /* also after a 100 Continue */
+		str_reset(&w->headers);
+		return line.n;
+	}
+	switch (line.p[0] | 0x20) {
+	case 'c':
+		if (header_is(line, "content-length", &v) && v.n < 20) {
+			char text[20] = "";
+			int64_t length;
+			memcpy(text, v.p, v.n);
+			if (num_int(text, 1, RESERVE_MAX, &length, &ignored) == 0)
+				str_reserve(&w->call->answer, (size_t)length);
+		}
+		break;
+	case 'r':
+		if (header_is(line, "retry-after", &v) || header_is(line, "retry-after-ms", &v))
+			remember(w, line);
+		break;
+	case 's':
+		if (header_is(line, "server", &v))
+			remember(w, line);
+		break;
+	case 'l':
+		if (header_is(line, "location", &v))
+			remember(w, line);
+		break;
+	case 'x':
+		if (header_is(line, "x-request-id", &v) ||
+		    (line.n > 11 && strncasecmp(line.p, "x-ratelimit", 11) == 0))
+			remember(w, line);
+		break;
+	default:
+		break;
+	}
+	return line.n;
+}
+
+int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
+		 int local_port)
+{
+	struct wire *w = user;
+
+	(void)remote_ip;
+	(void)local_ip;
+	(void)remote_port;
+	(void)local_port;
+	w->last_sent_us = clock_mono_us();
+	if (++w->sends == 1)
+		return 0;
+	/* libcurl is about to send the request again by itself: that is a new
+	 * attempt, and it is ours to decide on and to record. */
+	w->verdict = HTTP_RECV;
+	return 1;
+}
+
+static bool late(struct wire *w, enum http_code code, const char *what, int64_t limit_ms)
+{
+	char text[NUM_BUF];
+
+	w->verdict = code;
+	snprintf(w->call->message, sizeof w->call->message, "%s within %s", what,
+		 num_duration_text(limit_ms, text));
+	return true;
+}
+
+bool wire_late(struct wire *w, int64_t sent, int64_t now_us)
+{
+	const struct http_limits *l = w->call->limits;
+	int64_t age_ms = (now_us - w->start_us) / 1000;
+
+	if (w->verdict != HTTP_ANSWERED)
+		return true;
+	if (age_ms > l->total_ms)
+		return late(w, HTTP_TIMEOUT, "no whole answer", l->total_ms);
+	if (w->first_us)
+		return (now_us - w->last_us) / 1000 > l->stall_ms &&
+		       late(w, HTTP_STALLED, "no further byte of the answer", l->stall_ms);
+	if (age_ms > l->first_byte_ms)
+		return late(w, HTTP_TIMEOUT, "no answer", l->first_byte_ms);
+	if (sent != w->sent) {
+		w->sent = sent;
+		w->last_sent_us = now_us;
+	}
+	return w->sends > 0 && sent < (int64_t)w->call->body.n &&
+	       (now_us - w->last_sent_us) / 1000 > l->stall_ms &&
+	       late(w, HTTP_STALLED, "no byte of the request accepted", l->stall_ms);
+}
+
+/* The telling lines as a JSON object with lower-case names. */
+static void write_telling(const struct wire *w, struct str *out)
+{
+	struct jsonw j = jsonw_start(out);
+	const char *p = w->headers.p, *end = p + w->headers.n;
+	char name[64];
+
+	if (w->headers.n == 0)
+		return;
+	jsonw_object(&j);
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		struct span line = { p, (size_t)((nl ? nl : end) - p) }, v;
+		const char *colon = memchr(line.p, ':', line.n);
+		size_t n = colon ? (size_t)(colon - line.p) : sizeof name;
+		if (n < sizeof name) {
+			for (size_t i = 0; i < n; i++)
+				name[i] = line.p[i] >= 'A' && line.p[i] <= 'Z' ? line.p[i] | 0x20 : line.p[i];
+			name[n] = '\0';
+			if (header_is(line, name, &v))
+				jsonw_kstr(&j, name, v);
+		}
+		p += line.n + 1;
+	}
+	jsonw_end(&j);
+}
+
+static void say(struct http_call *call, const char *text)
+{
+	snprintf(call->message, sizeof call->message, "%s", safe_show(span_of(text), 190));
+}
+
+void wire_end(struct wire *w, enum http_code code, int status, const char *redirect,
+	      const char *error)
+{
+	struct http_call *call = w->call;
+
+	call->code = w->verdict != HTTP_ANSWERED ? w->verdict : code;
+	call->status = status;
+	call->took_ms = (clock_mono_us() - w->start_us) / 1000;
+	call->sent = w->sends > 0;
+	if (w->sends > 1)
+		say(call, "the kept-alive connection died before the answer");
+	else if (call->code == HTTP_TOO_LARGE)
+		snprintf(call->message, sizeof call->message, "the answer is larger than %lld bytes",
+			 (long long)call->limits->max_response);
+	else if (call->code == HTTP_ABORTED)
+		say(call, "stopped while the request was in flight");
+	else if (call->code != HTTP_ANSWERED && !call->message[0])
+		say(call, error);
+	else if (redirect && call->code == HTTP_ANSWERED)
+		snprintf(call->message, sizeof call->message, "redirect to %s, which is not followed",
+			 safe_show(span_of(redirect), 140));
+	if (call->code != HTTP_ANSWERED || status >= 300)
+		write_telling(w, &call->telling);
+}
+
+static bool is_token(struct span v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] <= ' ' || v.p[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", v.p[i]))
+			return false;
+	return v.n > 0;
+}
+
+int wire_header(struct str *out, struct span name, struct span value)
+{
+	if (!is_token(name))
+		return -1;
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return -1;
+	}
+	str_addspan(out, name);
+	/* libcurl drops "Name:"; a header with no value is written "Name;". */
+	str_addz(out, value.n > 0 ? ": " : ";");
+	str_addspan(out, value);
+	return 0;
+}
