@@ -31,7 +31,8 @@ CREATE TABLE files (
   hash       BLOB CHECK (length(hash) = 16),-- XXH3-128 of the input's bytes
   created_ms INTEGER NOT NULL,
   user       TEXT NOT NULL,                 -- who imported it (OS user)
-  automatic  INTEGER NOT NULL DEFAULT 0,    -- 1: imported by create or -i, goes with its last batch
+  automatic  INTEGER NOT NULL DEFAULT 0,    -- not 0: imported by create or -i, goes with its last
+                                            -- batch; the importer's byte keeps it before its first
   deleted    INTEGER NOT NULL DEFAULT 0,    -- 1: hidden, kept for the batches that show it
   loader     INTEGER                        -- byte of the side file; NULL: whole
 ) STRICT;

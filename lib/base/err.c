@@ -64,7 +64,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	vfill(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	e->code = code;
-	strcpy(e->msg, text);
+	memcpy(e->msg, text, strlen(text) + 1);
 	e->hint[0] = '\0';
 	return -1;
 }
@@ -77,7 +77,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	vfill(context, sizeof(context), fmt, ap);
 	va_end(ap);
 	fill(text, sizeof(text), "%s: %s", context, e->msg);
-	strcpy(e->msg, text);
+	memcpy(e->msg, text, strlen(text) + 1);
 	return -1;
 }
 
@@ -88,7 +88,7 @@ int err_hint(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vfill(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	strcpy(e->hint, text);
+	memcpy(e->hint, text, strlen(text) + 1);
 	return -1;
 }
 
@@ -112,7 +112,7 @@ void err_bug(const char *file, int line, const char *fmt, ...)
 	vfill(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	fill(text, sizeof(text) - 1, "bug: %s:%d: %s", file, line, what);
-	strcat(text, "\n");
+	memcpy(text + strlen(text), "\n", 2);
 	/* Not stdio: its lock may be held, its buffer broken. */
 	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
 	(void)ignored;

@@ -38,8 +38,7 @@ const char *log_program(void)
 
 static void add_text_line(struct str *line, enum log_level level, struct span message)
 {
-	str_addf(line, "%s: %s", log_program(), level == LOG_ERROR ? "error: " :
-		 level == LOG_WARNING ? "warning: " : "");
+	str_addf(line, "%s: %s", log_program(), level == LOG_WARNING ? "warning: " : "");
 	/* A newline in a message would look like two. */
 	safe_text(line, message);
 }

@@ -26,8 +26,8 @@ void log_set(enum log_level level, bool json);
 bool log_shows(enum log_level level);
 const char *log_program(void);
 
-/* LOG_ERROR and LOG_WARNING are prefixed with "error: " and "warning: ";
- * LOG_NOTE and below with nothing. */
+/* A warning is marked as such ("fsl-run: warning: …"); an error is what is left
+ * when a program ends, and says so by its exit status. */
 void log_msg(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

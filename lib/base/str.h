@@ -1,30 +1,15 @@
-/* str: spans (bytes somebody else owns) and strings that grow.
+/* str: strings that grow.
  *
- * A span is a pointer and a length; it may hold NUL bytes and need not end in
- * one.  A str owns its bytes, always keeps a NUL behind them (not counted in
- * n) and starts as STR_INIT; str_release() brings it back there.  A str has
- * no limit of its own: whoever fills it from outside checks a limit first. */
+ * A str owns its bytes, always keeps a NUL behind them (not counted in n) and
+ * starts as STR_INIT; str_release() brings it back there.  A str has no limit
+ * of its own: whoever fills it from outside checks a limit first. */
 #ifndef FSL_BASE_STR_H
 #define FSL_BASE_STR_H
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-struct span {
-	const char *p; /* NULL: absent, which is not the same as empty */
-	size_t n;
-};
-
-#define SPAN_NONE ((struct span){ NULL, 0 })
-/* A span over a string literal. */
-#define SPAN_LIT(s) ((struct span){ "" s, sizeof(s) - 1 })
-
-struct span span_of(const char *z);          /* NULL gives SPAN_NONE */
-bool span_eq(struct span a, struct span b);
-bool span_is(struct span a, const char *z);
-bool span_starts(struct span a, const char *z);
-bool span_is_nocase(struct span a, const char *z); /* ASCII only */
+#include "base/span.h"
 
 struct str {
 	char *p; /* NULL only when n = cap = 0 and nothing was ever added */

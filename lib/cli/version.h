@@ -1,4 +1,4 @@
-/* version: what --version prints and User-Agent says. */
+/* version: of all programs, in one place. */
 #ifndef FSL_CLI_VERSION_H
 #define FSL_CLI_VERSION_H
 

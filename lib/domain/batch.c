@@ -21,7 +21,7 @@ enum { STEP_CANCEL = 20000 };
 
 enum {
 	Q_LAST, Q_BY_UUID, Q_BY_NAME, Q_GET, Q_BY_IDENTITY, Q_LIST, Q_OPEN, Q_INSERT, Q_SHOW,
-	Q_CANCELLING, Q_HIDE, Q_LOADERS, Q_ADOPT, Q_FILE_MODEL,
+	Q_CANCELLING, Q_FILE_MODEL,
 };
 static const char *const texts[] = {
 	[Q_LAST] = BATCHLOAD_SELECT "WHERE id > 0 AND status > 0 ORDER BY id DESC LIMIT 1",
@@ -43,11 +43,6 @@ static const char *const texts[] = {
 		   " pending = ?3, in_progress_ms = ?4 WHERE id = ?1",
 	[Q_CANCELLING] = "UPDATE batches SET status = 5, cancelling_ms = ?2"
 			 " WHERE id = ?1 AND status = 1",
-	[Q_HIDE] = "UPDATE batches SET status = 0, loader = ?2, name = NULL"
-		   " WHERE id = ?1 AND status IN (2, 3, 4, 6)",
-	[Q_LOADERS] = "SELECT id, loader FROM batches WHERE loader IS NOT NULL AND id > ?1"
-		      " ORDER BY id LIMIT 1",
-	[Q_ADOPT] = "UPDATE batches SET loader = ?3 WHERE id = ?1 AND loader = ?2",
 	[Q_FILE_MODEL] = "SELECT m.name FROM file_models f JOIN models m ON m.id = f.model"
 			 " WHERE f.file = ?1 LIMIT 2",
 };
@@ -283,24 +278,6 @@ static int name_taken(struct db *db, const struct batch_new *n, const struct fil
 	return 1;
 }
 
-/* A batch that is being made or removed: it goes when this goes. */
-struct loading {
-	struct db *db;
-	int slot;
-	int64_t id; /* 0: there is none */
-};
-
-static void abandon(struct loading *l)
-{
-	struct err ignored = ERR_INIT;
-
-	/* What cannot be removed now is swept by the next writer. */
-	if (l->id && batchrows_drop(l->db, l->id, &ignored) < 0)
-		l->id = 0;
-	if (l->slot >= 0)
-		side_leave(db_side(l->db), l->slot);
-}
-
 static int only_model(struct db *db, int64_t file, struct str *name, struct err *e)
 {
 	STMT(q, db, &batch_sql, Q_FILE_MODEL);
@@ -314,7 +291,7 @@ static int only_model(struct db *db, int64_t file, struct str *name, struct err 
 }
 
 /* The row, validating and unseen. */
-static int insert(struct loading *l, const struct batch_new *n, const struct file *f,
+static int insert(struct batchrows *r, const struct batch_new *n, const struct file *f,
 		  const char *endpoint, const char *model, struct err *e)
 {
 	struct str options CLEANUP(str_release) = STR_INIT;
@@ -322,14 +299,14 @@ static int insert(struct loading *l, const struct batch_new *n, const struct fil
 
 	send_write(n->send, &options);
 	TX(tx);
-	if (tx_begin(&tx, l->db, e) < 0)
+	if (tx_begin(&tx, r->db, e) < 0)
 		return -1;
-	STMT(q, l->db, &batch_sql, Q_INSERT);
+	STMT(q, r->db, &batch_sql, Q_INSERT);
 	stmt_blob(&q, 1, uuid.b, ID_BYTES);
 	stmt_int(&q, 2, f->id);
 	stmt_blob(&q, 3, identity.b, ID_BYTES);
 	stmt_int(&q, 4, n->oneshot);
-	stmt_int(&q, 5, l->slot);
+	stmt_int(&q, 5, r->slot);
 	stmt_textz(&q, 6, user_name());
 	stmt_textz(&q, 7, n->base_url);
 	stmt_textz(&q, 8, endpoint);
@@ -347,29 +324,29 @@ static int insert(struct loading *l, const struct batch_new *n, const struct fil
 	if (rc < 0)
 		return -1;
 	stmt_end(&q);
-	int64_t id = stmt_last_rowid(l->db);
+	int64_t id = stmt_last_rowid(r->db);
 	if (tx_commit(&tx, e) < 0)
 		return -1;
-	l->id = id;
+	r->id = id;
 	return 0;
 }
 
 /* The last transaction.  1: somebody was faster with the same name. */
-static int show(struct loading *l, const struct batch_new *n, const struct file *f,
+static int show(struct batchrows *r, const struct batch_new *n, const struct file *f,
 		int64_t total, struct batch *out, struct err *e)
 {
 	TX(tx);
-	if (tx_begin(&tx, l->db, e) < 0)
+	if (tx_begin(&tx, r->db, e) < 0)
 		return -1;
-	int rc = n->name ? name_taken(l->db, n, f, out, e) : 0;
+	int rc = n->name ? name_taken(r->db, n, f, out, e) : 0;
 	if (rc != 0)
 		return rc;
-	STMT(q, l->db, &batch_sql, Q_SHOW);
-	stmt_int(&q, 1, l->id);
+	STMT(q, r->db, &batch_sql, Q_SHOW);
+	stmt_int(&q, 1, r->id);
 	stmt_textz(&q, 2, n->name);
 	stmt_int(&q, 3, total);
 	stmt_int(&q, 4, clock_wall_ms());
-	if (stmt_run(&q, e) < 0 || batchrows_show(l->db, l->id, f->id, e) < 0)
+	if (stmt_run(&q, e) < 0 || batchrows_show(r, f->id, e) < 0)
 		return -1;
 	stmt_end(&q);
 	return tx_commit(&tx, e);
@@ -380,7 +357,7 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out, bo
 {
 	struct file f CLEANUP(file_release) = FILE_INIT;
 	struct str url CLEANUP(str_release) = STR_INIT, model CLEANUP(str_release) = STR_INIT;
-	struct loading l CLEANUP(abandon) = { .db = db, .slot = -1 };
+	struct batchrows r CLEANUP(batchrows_leave) = BATCHROWS_INIT;
 	int rc;
 
 	*existed = false;
@@ -394,22 +371,24 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out, bo
 	}
 	int one_url = batchrows_url(db, &f, n->endpoint, &url, e);
 	int one_model = one_url < 0 ? -1 : only_model(db, f.id, &model, e);
-	if (one_model < 0 || (l.slot = side_enter(db_side(db), SIDE_LOADER, e)) < 0)
+	if (one_model < 0 || batchrows_enter(&r, db, e) < 0)
 		return -1;
-	if (insert(&l, n, &f, one_url ? str_z(&url) : NULL, one_model ? str_z(&model) : NULL,
+	if (insert(&r, n, &f, one_url ? str_z(&url) : NULL, one_model ? str_z(&model) : NULL,
 		   e) < 0)
 		return -1;
-	int64_t total = batchrows_fill(db, l.id, f.id, e);
+	int64_t total = batchrows_fill(&r, f.id, e);
 	if (total < 0)
 		return -1;
 	if (total != f.requests)
 		return err_set(e, ERR_INTERNAL, "the file has %lld requests and not %lld",
 			       (long long)total, (long long)f.requests);
-	rc = show(&l, n, &f, total, out, e);
+	rc = show(&r, n, &f, total, out, e);
 	*existed = rc > 0;
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	return batch_get(db, TAKE(l.id), out, e);
+	int64_t id = r.id;
+	r.id = 0; /* it stays */
+	return batch_get(db, id, out, e);
 }
 
 static int64_t attempts_of(void *ctx, int64_t id)
@@ -469,85 +448,20 @@ int64_t batch_cancel(struct db *db, int64_t id, struct err *e)
 	return total;
 }
 
-static int hide(struct db *db, int64_t id, int slot, struct err *e)
-{
-	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
-		return -1;
-	STMT(q, db, &batch_sql, Q_HIDE);
-	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, slot);
-	int rc = stmt_run(&q, e);
-	if (rc == 0) {
-		err_set(e, ERR_STATE, "the batch has not ended");
-		return err_hint(e, "fsl-batch cancel ends it");
-	}
-	if (rc < 0)
-		return -1;
-	stmt_end(&q);
-	return tx_commit(&tx, e);
-}
-
 /* Hidden first: whatever kills this leaves what the next writer sweeps. */
 int batch_delete(struct db *db, int64_t id, struct err *e)
 {
-	struct loading l CLEANUP(abandon) = { .db = db, .slot = -1 };
+	struct batchrows r CLEANUP(batchrows_leave) = BATCHROWS_INIT;
 
-	l.slot = side_enter(db_side(db), SIDE_LOADER, e);
-	if (l.slot < 0 || hide(db, id, l.slot, e) < 0 || batchrows_drop(db, id, e) < 0)
+	if (batchrows_enter(&r, db, e) < 0 || batchrows_hide(&r, id, e) < 0 ||
+	    batchrows_drop(&r, e) < 0)
 		return -1;
 	return file_sweep(db, e);
 }
 
-/* A batch whose loader died, behind *after: 1, 0 there is none. */
-static int next_orphan(struct db *db, int64_t *after, int64_t *loader, struct err *e)
-{
-	int rc;
-
-	STMT(q, db, &batch_sql, Q_LOADERS);
-	stmt_int(&q, 1, *after);
-	while ((rc = stmt_step(&q, e)) > 0) {
-		*after = stmt_col_int(&q, 0);
-		*loader = stmt_col_int(&q, 1);
-		if (!side_alive(db_side(db), (int)*loader))
-			return 1;
-		stmt_again(&q);
-		stmt_int(&q, 1, *after);
-	}
-	return rc;
-}
-
-/* 1: it is ours now.  0: another sweeper was faster. */
-static int adopt(struct db *db, int64_t id, int64_t loader, int slot, struct err *e)
-{
-	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
-		return -1;
-	STMT(q, db, &batch_sql, Q_ADOPT);
-	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, loader);
-	stmt_int(&q, 3, slot);
-	int n = stmt_run(&q, e);
-	if (n < 0)
-		return -1;
-	stmt_end(&q);
-	return tx_commit(&tx, e) < 0 ? -1 : n;
-}
-
 int batch_sweep(struct db *db, struct err *e)
 {
-	struct loading l CLEANUP(abandon) = { .db = db, .slot = -1 };
-	int64_t after = 0, loader;
-	int rc;
-
-	while ((rc = next_orphan(db, &after, &loader, e)) > 0) {
-		if (l.slot < 0 && (l.slot = side_enter(db_side(db), SIDE_LOADER, e)) < 0)
-			return -1;
-		rc = adopt(db, after, loader, l.slot, e);
-		if (rc < 0 || (rc > 0 && batchrows_drop(db, after, e) < 0))
-			return -1;
-	}
-	return rc;
+	return batchrows_sweep(db, e);
 }
 
 int batch_exit(const struct batch *b)

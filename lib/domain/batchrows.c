@@ -14,7 +14,10 @@ enum {
 	STEP_PAGES = 4096,   /* given back to the file system after each step */
 };
 
-enum { Q_QUEUES, Q_FILL, Q_SHOW, Q_ANSWERS, Q_ATTEMPTS, Q_REQUESTS, Q_DROP_QUEUES, Q_DROP };
+enum {
+	Q_QUEUES, Q_FILL, Q_SHOW, Q_ANSWERS, Q_ATTEMPTS, Q_REQUESTS, Q_DROP_QUEUES, Q_DROP,
+	Q_HIDE, Q_LOADERS, Q_ADOPT,
+};
 static const char *const texts[] = {
 	[Q_QUEUES] = "INSERT INTO queues (batch, model)"
 		     " SELECT ?1, model FROM file_models WHERE file = ?2",
@@ -35,8 +38,32 @@ static const char *const texts[] = {
 			" ORDER BY id LIMIT 1 OFFSET ?3), ?2)",
 	[Q_DROP_QUEUES] = "DELETE FROM queues WHERE batch = ?1",
 	[Q_DROP] = "DELETE FROM batches WHERE id = ?1",
+	[Q_HIDE] = "UPDATE batches SET status = 0, loader = ?2, name = NULL"
+		   " WHERE id = ?1 AND status IN (2, 3, 4, 6)",
+	[Q_LOADERS] = "SELECT id, loader FROM batches WHERE loader IS NOT NULL AND id > ?1"
+		      " ORDER BY id LIMIT 1",
+	[Q_ADOPT] = "UPDATE batches SET loader = ?3 WHERE id = ?1 AND loader = ?2",
 };
 const struct stmt_set batchrows_sql = { "batchrows", texts, ARRAY_LEN(texts) };
+
+int batchrows_enter(struct batchrows *r, struct db *db, struct err *e)
+{
+	r->slot = side_enter(db_side(db), SIDE_LOADER, e);
+	r->db = db;
+	return r->slot < 0 ? -1 : 0;
+}
+
+void batchrows_leave(struct batchrows *r)
+{
+	struct err ignored = ERR_INIT;
+
+	/* What cannot be removed now is swept by the next writer. */
+	if (r->id && batchrows_drop(r, &ignored) < 0)
+		r->id = 0;
+	if (r->slot >= 0)
+		side_leave(db_side(r->db), r->slot);
+	r->slot = -1;
+}
 
 struct urls {
 	struct str url;     /* of the first line */
@@ -119,16 +146,16 @@ int batchrows_url(struct db *db, const struct file *f, const char *want, struct 
 	if (file_lines(db, f->id, on_line, &u, e) < 0)
 		return u.differ && !want ? 0 : -1;
 	str_addspan(url, str_span(&u.url));
-	return 1;
+	return u.url.n > 0;
 }
 
-static int make_queues(struct db *db, int64_t batch, int64_t file, struct err *e)
+static int make_queues(struct batchrows *r, int64_t file, struct err *e)
 {
 	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
+	if (tx_begin(&tx, r->db, e) < 0)
 		return -1;
-	STMT(q, db, &batchrows_sql, Q_QUEUES);
-	stmt_int(&q, 1, batch);
+	STMT(q, r->db, &batchrows_sql, Q_QUEUES);
+	stmt_int(&q, 1, r->id);
 	stmt_int(&q, 2, file);
 	if (stmt_run(&q, e) < 0)
 		return -1;
@@ -136,18 +163,18 @@ static int make_queues(struct db *db, int64_t batch, int64_t file, struct err *e
 	return tx_commit(&tx, e);
 }
 
-int64_t batchrows_fill(struct db *db, int64_t batch, int64_t file, struct err *e)
+int64_t batchrows_fill(struct batchrows *r, int64_t file, struct err *e)
 {
 	int64_t total = 0, after = file << 32;
 
-	if (make_queues(db, batch, file, e) < 0)
+	if (make_queues(r, file, e) < 0)
 		return -1;
 	for (int n = STEP_ROWS; n == STEP_ROWS;) {
 		TX(tx);
-		if (tx_begin(&tx, db, e) < 0)
+		if (tx_begin(&tx, r->db, e) < 0)
 			return -1;
-		STMT(q, db, &batchrows_sql, Q_FILL);
-		stmt_int(&q, 1, batch);
+		STMT(q, r->db, &batchrows_sql, Q_FILL);
+		stmt_int(&q, 1, r->id);
 		stmt_int(&q, 2, after);
 		stmt_int(&q, 3, request_row(file, UINT32_MAX));
 		stmt_int(&q, 4, STEP_ROWS);
@@ -156,7 +183,7 @@ int64_t batchrows_fill(struct db *db, int64_t batch, int64_t file, struct err *e
 			return -1;
 		stmt_end(&q);
 		if (n > 0)
-			after = request_row(file, request_line(stmt_last_rowid(db)));
+			after = request_row(file, request_line(stmt_last_rowid(r->db)));
 		total += n;
 		if (tx_commit(&tx, e) < 0)
 			return -1;
@@ -164,32 +191,32 @@ int64_t batchrows_fill(struct db *db, int64_t batch, int64_t file, struct err *e
 	return total;
 }
 
-int batchrows_show(struct db *db, int64_t batch, int64_t file, struct err *e)
+int batchrows_show(struct batchrows *r, int64_t file, struct err *e)
 {
-	STMT(q, db, &batchrows_sql, Q_SHOW);
-	stmt_int(&q, 1, batch);
+	STMT(q, r->db, &batchrows_sql, Q_SHOW);
+	stmt_int(&q, 1, r->id);
 	stmt_int(&q, 2, file);
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
 /* Deletes the rows of one table, step by step. */
-static int drop_rows(struct db *db, int index, int64_t batch, int limit, struct err *e)
+static int drop_rows(struct batchrows *r, int index, int limit, struct err *e)
 {
 	int n;
 
 	do {
 		TX(tx);
-		if (tx_begin(&tx, db, e) < 0)
+		if (tx_begin(&tx, r->db, e) < 0)
 			return -1;
-		STMT(q, db, &batchrows_sql, index);
-		stmt_int(&q, 1, batch << 32);
-		stmt_int(&q, 2, request_row(batch, UINT32_MAX));
+		STMT(q, r->db, &batchrows_sql, index);
+		stmt_int(&q, 1, r->id << 32);
+		stmt_int(&q, 2, request_row(r->id, UINT32_MAX));
 		stmt_int(&q, 3, limit);
 		n = stmt_run(&q, e);
 		if (n < 0)
 			return -1;
 		stmt_end(&q);
-		if (n > 0 && db_vacuum_some(db, STEP_PAGES, e) < 0)
+		if (n > 0 && db_vacuum_some(r->db, STEP_PAGES, e) < 0)
 			return -1;
 		if (tx_commit(&tx, e) < 0)
 			return -1;
@@ -197,22 +224,100 @@ static int drop_rows(struct db *db, int index, int64_t batch, int limit, struct 
 	return 0;
 }
 
-int batchrows_drop(struct db *db, int64_t batch, struct err *e)
+int batchrows_drop(struct batchrows *r, struct err *e)
 {
 	static const int last[] = { Q_DROP_QUEUES, Q_DROP };
 
-	if (drop_rows(db, Q_ANSWERS, batch, STEP_ANSWERS, e) < 0 ||
-	    drop_rows(db, Q_ATTEMPTS, batch, STEP_ROWS, e) < 0 ||
-	    drop_rows(db, Q_REQUESTS, batch, STEP_ROWS, e) < 0)
+	if (drop_rows(r, Q_ANSWERS, STEP_ANSWERS, e) < 0 ||
+	    drop_rows(r, Q_ATTEMPTS, STEP_ROWS, e) < 0 ||
+	    drop_rows(r, Q_REQUESTS, STEP_ROWS, e) < 0)
 		return -1;
 	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
+	if (tx_begin(&tx, r->db, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(last); i++) {
-		STMT(q, db, &batchrows_sql, last[i]);
-		stmt_int(&q, 1, batch);
+		STMT(q, r->db, &batchrows_sql, last[i]);
+		stmt_int(&q, 1, r->id);
 		if (stmt_run(&q, e) < 0)
 			return -1;
 	}
-	return tx_commit(&tx, e);
+	if (tx_commit(&tx, e) < 0)
+		return -1;
+	r->id = 0;
+	return 0;
+}
+
+int batchrows_hide(struct batchrows *r, int64_t id, struct err *e)
+{
+	TX(tx);
+	if (tx_begin(&tx, r->db, e) < 0)
+		return -1;
+	STMT(q, r->db, &batchrows_sql, Q_HIDE);
+	stmt_int(&q, 1, id);
+	stmt_int(&q, 2, r->slot);
+	int rc = stmt_run(&q, e);
+	if (rc == 0) {
+		err_set(e, ERR_STATE, "the batch has not ended");
+		return err_hint(e, "fsl-batch cancel ends it");
+	}
+	if (rc < 0)
+		return -1;
+	stmt_end(&q);
+	if (tx_commit(&tx, e) < 0)
+		return -1;
+	r->id = id;
+	return 0;
+}
+
+/* A batch whose loader died, behind *after: 1, 0 there is none. */
+static int next_orphan(struct db *db, int64_t *after, int64_t *loader, struct err *e)
+{
+	int rc;
+
+	STMT(q, db, &batchrows_sql, Q_LOADERS);
+	stmt_int(&q, 1, *after);
+	while ((rc = stmt_step(&q, e)) > 0) {
+		*after = stmt_col_int(&q, 0);
+		*loader = stmt_col_int(&q, 1);
+		if (!side_alive(db_side(db), (int)*loader))
+			return 1;
+		stmt_again(&q);
+		stmt_int(&q, 1, *after);
+	}
+	return rc;
+}
+
+/* Is it ours now?  Another sweeper may have been faster: then r->id is 0. */
+static int adopt(struct batchrows *r, int64_t id, int64_t loader, struct err *e)
+{
+	TX(tx);
+	if (tx_begin(&tx, r->db, e) < 0)
+		return -1;
+	STMT(q, r->db, &batchrows_sql, Q_ADOPT);
+	stmt_int(&q, 1, id);
+	stmt_int(&q, 2, loader);
+	stmt_int(&q, 3, r->slot);
+	int n = stmt_run(&q, e);
+	if (n < 0)
+		return -1;
+	stmt_end(&q);
+	if (tx_commit(&tx, e) < 0)
+		return -1;
+	r->id = n > 0 ? id : 0;
+	return 0;
+}
+
+int batchrows_sweep(struct db *db, struct err *e)
+{
+	struct batchrows r CLEANUP(batchrows_leave) = BATCHROWS_INIT;
+	int64_t after = 0, loader;
+	int rc;
+
+	while ((rc = next_orphan(db, &after, &loader, e)) > 0) {
+		if (r.slot < 0 && batchrows_enter(&r, db, e) < 0)
+			return -1;
+		if (adopt(&r, after, loader, e) < 0 || (r.id && batchrows_drop(&r, e) < 0))
+			return -1;
+	}
+	return rc;
 }

@@ -5,11 +5,14 @@
 
 #include "base/mem.h"
 
-enum { Q_OPEN, Q_ONE, Q_QUEUES, Q_FRESH, Q_DUE, Q_NEXT_DUE };
+enum { Q_OPEN, Q_ONE, Q_ALL_OPEN, Q_ONE_OPEN, Q_QUEUES, Q_FRESH, Q_DUE, Q_NEXT_DUE };
 static const char *const texts[] = {
 	[Q_OPEN] = "SELECT id, priority, expires_ms FROM batches WHERE status IN (1, 5)"
 		   " AND status = 1 AND (?1 IS NULL OR user = ?1)",
 	[Q_ONE] = "SELECT id, priority, expires_ms FROM batches WHERE id = ?1 AND status = 1",
+	[Q_ALL_OPEN] = "SELECT id FROM batches WHERE status IN (1, 5)"
+		       " AND (?1 IS NULL OR user = ?1)",
+	[Q_ONE_OPEN] = "SELECT id FROM batches WHERE id = ?1 AND status IN (1, 5)",
 	[Q_QUEUES] = "SELECT id, pending, retrying FROM queues WHERE batch = ?1 AND pending > 0",
 	[Q_FRESH] = "SELECT id FROM requests WHERE queue = ?1 AND state = 0 AND due = 0"
 		    " AND id > ?2 ORDER BY id LIMIT ?3",
@@ -40,6 +43,8 @@ struct source {
 struct claim {
 	int64_t *wanted;         /* NULL: by user */
 	int n_wanted;
+	int64_t *skipped;
+	int n_skipped;
 	char *user;
 	struct source *sources;  /* in order of their turn */
 	int n_sources, cap_sources;
@@ -80,6 +85,7 @@ void claim_free(struct claim *c)
 	drop_sources(c);
 	free(c->sources);
 	free(c->wanted);
+	free(c->skipped);
 	free(c->user);
 	free(c);
 }
@@ -87,6 +93,51 @@ void claim_free(struct claim *c)
 void claim_forget(struct claim *c)
 {
 	drop_sources(c);
+}
+
+static bool is_skipped(const struct claim *c, int64_t batch)
+{
+	for (int i = 0; i < c->n_skipped; i++)
+		if (c->skipped[i] == batch)
+			return true;
+	return false;
+}
+
+void claim_skip(struct claim *c, int64_t batch)
+{
+	if (is_skipped(c, batch))
+		return;
+	c->skipped = mem_resize(c->skipped, (size_t)c->n_skipped + 1, sizeof *c->skipped);
+	c->skipped[c->n_skipped++] = batch;
+	drop_sources(c);
+}
+
+static int count_open(const struct claim *c, struct stmt *q, int *n, struct err *e)
+{
+	int rc;
+
+	while ((rc = stmt_step(q, e)) > 0)
+		*n += !is_skipped(c, stmt_col_int(q, 0));
+	return rc;
+}
+
+int claim_open(struct claim *c, struct db *db, struct err *e)
+{
+	int n = 0;
+
+	for (int i = 0; i < c->n_wanted; i++) {
+		STMT(q, db, &claim_sql, Q_ONE_OPEN);
+		stmt_int(&q, 1, c->wanted[i]);
+		if (count_open(c, &q, &n, e) < 0)
+			return -1;
+	}
+	if (!c->wanted) {
+		STMT(q, db, &claim_sql, Q_ALL_OPEN);
+		stmt_textz(&q, 1, c->user);
+		if (count_open(c, &q, &n, e) < 0)
+			return -1;
+	}
+	return n;
 }
 
 static int read_feeds(struct db *db, struct source *s, struct err *e)
@@ -117,6 +168,8 @@ static int read_sources(struct claim *c, struct db *db, struct stmt *q, struct e
 		struct source s = { .batch = stmt_col_int(q, 0), .priority = stmt_col_int(q, 1),
 				    .expires = stmt_col_null(q, 2) ? INT64_MAX
 								   : stmt_col_int(q, 2) };
+		if (is_skipped(c, s.batch))
+			continue;
 		if (read_feeds(db, &s, e) < 0)
 			return -1;
 		if (s.n_feeds == 0)

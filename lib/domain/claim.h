@@ -34,6 +34,13 @@ int claim_next(struct claim *c, struct db *db, int64_t now_ms, int64_t *rows, in
  * by this connection. */
 void claim_forget(struct claim *c);
 
+/* Never takes from this batch again. */
+void claim_skip(struct claim *c, int64_t batch);
+
+/* How many of the claim's batches are not terminal, skipped ones left out;
+ * their requests may be in flight elsewhere. */
+int claim_open(struct claim *c, struct db *db, struct err *e) MUST_CHECK;
+
 /* What there is left, for the batches of the claim, as of the last
  * claim_next(): pending requests in all, and when the next of them is due
  * (0: at once; -1: none is pending). */

@@ -5,6 +5,11 @@
  * last one.  Whatever kills the import leaves no file: the next writer sweeps
  * what it left (file_sweep), told by the byte of the side file.
  *
+ * A line without a url or model that gets it from `rules` is stored with it: the
+ * member is appended to the line, so that sending and export know it too.
+ * files.hash is that of the input; where lines were changed like that or left
+ * out (`skipped`), it is that of the input and of what did it.
+ *
  * Accepted: a UTF-8 BOM at the start, CR LF, blank lines, a missing last
  * newline (with `strict` each of these is LINE_NOT_STRICT). */
 #ifndef FSL_DOMAIN_IMPORT_H
@@ -31,7 +36,8 @@ struct import {
 	const char *endpoint;   /* every line's url must be this one, or NULL */
 	void (*problem)(void *ctx, const char *file, int64_t line,
 			const struct line_problem *why);
-	void (*progress)(void *ctx, int64_t lines, int64_t bytes);
+	void (*progress)(void *ctx, int64_t lines, int64_t bytes); /* of the input */
+	void (*line)(void *ctx, const struct line *l); /* each good one, or NULL */
 	void *ctx;
 	/* found */
 	int64_t lines;          /* good ones */
@@ -42,8 +48,8 @@ struct import {
 #define IMPORT_INIT { .max_errors = 20, .max_line = 32 << 20 }
 
 /* Checks and stores.  ERR_INPUT if anything is wrong with the lines (each was
- * reported through `problem`), ERR_STATE if the name is taken by another
- * content. */
+ * reported through `problem`, with `skipped` the first max_errors of them),
+ * ERR_STATE if the name is taken by another content. */
 int import_run(struct db *db, struct import *im, struct file *out, struct err *e) MUST_CHECK;
 
 /* The same checks, nothing stored; needs no state file. */

@@ -23,11 +23,11 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* The text up to the first of these bytes, or all of it. */
-static struct span until(struct span t, const char *stops)
+/* The text up to the first of these two bytes, or all of it. */
+static struct span until(struct span t, char a, char b)
 {
 	size_t n = 0;
-	while (n < t.n && (t.p[n] == '\0' || !strchr(stops, t.p[n])))
+	while (n < t.n && t.p[n] != a && t.p[n] != b)
 		n++;
 	return (struct span){ t.p, n };
 }
@@ -60,7 +60,7 @@ static int check_bytes(struct span t, struct err *e)
 /* Shows how it starts, but never what can be a password or a key. */
 static int not_a_url(struct span t, struct err *e)
 {
-	struct span start = until(t, ":/?@");
+	struct span start = until(until(t, '/', '?'), ':', '@');
 	if (start.n < t.n && t.p[start.n] == ':') {
 		start.n++;
 		if (span_starts(after(t, start.n), "//"))
@@ -158,9 +158,9 @@ static int check_authority(struct span t, struct err *e)
 	if (t.n > 0 && memchr(t.p, '@', t.n))
 		return err_set(e, ERR_INPUT, "must not hold a user or a password before its "
 			       "host; --key REF sends a key without storing it");
-	struct span host = until(t, ":");
+	struct span host = until(t, ':', ':');
 	if (t.n > 0 && t.p[0] == '[') {
-		host = until(t, "]");
+		host = until(t, ']', ']');
 		host.n += host.n < t.n;
 	}
 	if (check_host(host, e) < 0)
@@ -190,20 +190,20 @@ int lineurl_check(struct span text, struct lineurl *out, struct err *e)
 				       "a path starts with one '/', a URL with http:// "
 				       "or https://");
 	} else {
-		struct span scheme = until(text, ":");
+		struct span scheme = until(text, ':', ':');
 		if (!span_is_nocase(scheme, "http") && !span_is_nocase(scheme, "https"))
 			return not_a_url(text, e);
 		if (!span_starts(after(text, scheme.n), "://"))
 			return err_set(e, ERR_INPUT, "must have '//' and a host behind '%s:'",
 				       safe_show(scheme, SHOWN));
 		rest = after(text, scheme.n + 3);
-		struct span authority = until(rest, "/?");
+		struct span authority = until(rest, '/', '?');
 		if (check_authority(authority, e) < 0)
 			return -1;
 		out->authority = authority;
 		rest = after(rest, authority.n);
 	}
-	struct span path = until(rest, "?");
+	struct span path = until(rest, '?', '?');
 	if (path.n < rest.n)
 		out->query = after(rest, path.n + 1);
 	return 0;
@@ -244,8 +244,8 @@ const char *lineurl_secret(struct span query)
 {
 	static const char *const secrets[] = { "key", "api_key", "access_token", "apikey" };
 	while (query.n > 0) {
-		struct span member = until(query, "&");
-		struct span name = until(member, "=");
+		struct span member = until(query, '&', '&');
+		struct span name = until(member, '=', '=');
 		for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
 			if (names(name, secrets[i]))
 				return secrets[i];

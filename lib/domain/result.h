@@ -26,6 +26,8 @@ struct result_options {
 typedef int result_fn(void *ctx, int64_t row, bool success, struct span line,
 		      struct err *e);
 
+/* What there is, wanted or not: of one batch as `b` says, of several as they
+ * were merged. */
 struct result_counts {
 	int64_t successes, errors, unfinished;
 };

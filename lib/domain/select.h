@@ -52,4 +52,8 @@ int select_custom_id(struct db *db, const struct batch *b, struct span custom_id
 int64_t select_retry(struct db *db, const struct batch *b,
 		      const struct select *f, struct err *e) MUST_CHECK;
 
+/* How many those are now. */
+int64_t select_retry_count(struct db *db, const struct batch *b,
+			   const struct select *f, struct err *e) MUST_CHECK;
+
 #endif

@@ -51,7 +51,7 @@ int http_headers_add(struct http_headers *h, struct span name, struct span value
 		     struct err *e) MUST_CHECK;
 void http_headers_free(struct http_headers *h);
 
-enum { HTTP_OWN_HEADERS = 104 };
+enum { HTTP_OWN_HEADERS = 208 };
 
 struct http_call {
 	/* Set by the caller; everything must stay until the call has ended. */

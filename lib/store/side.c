@@ -20,6 +20,7 @@
 struct side {
 	int fd;
 	char *path;
+	bool own[SIDE_END]; /* bytes we hold: the kernel does not tell us of those */
 };
 
 struct side *side_open(const char *db_path, mode_t mode, uid_t uid, gid_t gid,
@@ -112,7 +113,7 @@ int side_lock(struct side *s, int64_t wait_ms, struct err *e)
 	struct stat st;
 	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0) {
 		side_unlock(s);
-		return err_set(e, ERR_IO, "%s: the lock file was removed while in use",
+		return err_set(e, ERR_CONFIG, "%s: the lock file was removed while in use",
 			       safe_show(span_of(s->path), 200));
 	}
 	return 0;
@@ -139,8 +140,12 @@ int side_enter(struct side *s, enum side_kind kind, struct err *e)
 	int end = kind == SIDE_WORKER ? SIDE_LOADER_FIRST : SIDE_END;
 
 	for (int slot = first; slot < end; slot++) {
-		if (lock_byte(s, F_OFD_SETLK, F_WRLCK, slot, NULL) == 0)
+		if (s->own[slot])
+			continue; /* locking it once more would succeed */
+		if (lock_byte(s, F_OFD_SETLK, F_WRLCK, slot, NULL) == 0) {
+			s->own[slot] = true;
 			return slot;
+		}
 		if (errno != EAGAIN && errno != EACCES)
 			return err_sys(e, ERR_IO, "%s: cannot lock", safe_show(span_of(s->path), 200));
 	}
@@ -149,17 +154,21 @@ int side_enter(struct side *s, enum side_kind kind, struct err *e)
 
 void side_leave(struct side *s, int slot)
 {
+	s->own[slot] = false;
 	lock_byte(s, F_OFD_SETLK, F_UNLCK, slot, NULL);
 }
 
-/* Another open file description sees all locks, one's own included. */
 bool side_alive(struct side *s, int slot)
 {
 	short found = F_UNLCK;
 
-	if (lock_byte(s, F_OFD_GETLK, F_WRLCK, slot, &found) == 0 && found != F_UNLCK)
-		return true;
-	return false;
+	return side_mine(s, slot) ||
+	       (lock_byte(s, F_OFD_GETLK, F_WRLCK, slot, &found) == 0 && found != F_UNLCK);
+}
+
+bool side_mine(const struct side *s, int slot)
+{
+	return slot >= 0 && slot < SIDE_END && s->own[slot];
 }
 
 bool side_any_worker(struct side *s)
@@ -168,6 +177,9 @@ bool side_any_worker(struct side *s)
 			    .l_start = SIDE_WORKER_FIRST,
 			    .l_len = SIDE_LOADER_FIRST - SIDE_WORKER_FIRST };
 
+	for (int slot = SIDE_WORKER_FIRST; slot < SIDE_LOADER_FIRST; slot++)
+		if (s->own[slot])
+			return true;
 	return fcntl(s->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
 }
 

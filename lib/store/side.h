@@ -40,6 +40,8 @@ void side_leave(struct side *s, int slot);
 
 /* Is the byte held by a living process?  One's own bytes count as held. */
 bool side_alive(struct side *s, int slot);
+/* Is it one of our own? */
+bool side_mine(const struct side *s, int slot);
 
 /* Does any worker live? */
 bool side_any_worker(struct side *s);

@@ -27,7 +27,7 @@ int tx_begin(struct tx *t, struct db *db, struct err *e)
 	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
 	if (moved) {
 		side_unlock(db->side);
-		return err_set(e, ERR_IO, "%s: the state file was moved, removed or replaced "
+		return err_set(e, ERR_CONFIG, "%s: the state file was moved, removed or replaced "
 			       "while in use", safe_show(span_of(db->path), 200));
 	}
 	t->db = db;

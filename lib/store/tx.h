@@ -27,7 +27,7 @@ struct tx {
 
 #define TX(name) struct tx name CLEANUP(tx_end) = { 0 }
 
-/* ERR_BUSY after the patience of the connection; ERR_IO if the state file was
+/* ERR_BUSY after the patience of the connection; ERR_CONFIG if the state file was
  * moved or replaced since it was opened. */
 int tx_begin(struct tx *t, struct db *db, struct err *e) MUST_CHECK;
 /* A snapshot for several reads. */

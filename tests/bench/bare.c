@@ -52,7 +52,8 @@ static size_t throw_away(char *p, size_t size, size_t n, void *ctx)
 static int start(struct run *r, struct slot *s, struct err *e)
 {
 	snprintf(s->key_text, sizeof(s->key_text),
-		 "Idempotency-Key: 0b5f3c1e-7a52-4c8e-9d5e-%012lld", (long long)r->started++);
+		 "Idempotency-Key: 0b5f3c1e-7a52-4c8e-9d5e-%012lld",
+		 (long long)r->started++);
 	CURLMcode rc = curl_multi_add_handle(r->multi, s->easy);
 	return rc ? err_set(e, ERR_INTERNAL, "%s", curl_multi_strerror(rc)) : 0;
 }
@@ -133,8 +134,8 @@ static void report(const struct run *r, int64_t us)
 		       "\"cpu_us_per_request\":%.2f,\"max_rss_kb\":%ld}\n",
 		       (long long)r->done, seconds, n / seconds, cpu / n, u.ru_maxrss);
 	else
-		printf("%lld %.3f %.0f %.2f %ld\n", (long long)r->done, seconds, n / seconds,
-		       cpu / n, u.ru_maxrss);
+		printf("%lld %.3f %.0f %.2f %ld\n", (long long)r->done, seconds,
+		       n / seconds, cpu / n, u.ru_maxrss);
 }
 
 static int measure(struct run *r, struct err *e)

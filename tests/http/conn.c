@@ -142,7 +142,8 @@ static void flush(struct server *s, struct conn *c)
 			answered(s, c);
 		} else {
 			c->state = TRICKLING;
-			due_set(&s->waiting, &c->due, clock_mono_us() + c->how.trickle_us);
+			due_set(&s->waiting, &c->due,
+				clock_mono_us() + c->how.trickle_us);
 		}
 	} else if (c->state == ENDLESS) {
 		answered(s, c);
@@ -168,18 +169,8 @@ static void refuse(struct server *s, struct conn *c, int status, const char *why
 static void control(struct server *s, struct conn *c, const struct request *r)
 {
 	struct str json CLEANUP(str_release) = STR_INIT;
-	int status = 200;
+	int status = record_control(&s->record, r->path, &json);
 
-	if (span_is(r->path, "/__stats")) {
-		record_stats(&s->record, &json);
-	} else if (span_is(r->path, "/__reset")) {
-		record_reset(&s->record);
-		str_addz(&json, "{}");
-	} else {
-		status = 404;
-		str_addz(&json, "{\"error\":\"no such control\"}");
-	}
-	str_addc(&json, '\n');
 	answer_plain(&c->out, status, !r->keep_alive, str_span(&json));
 	c->how = (struct how){ .then = r->keep_alive ? THEN_NEXT : THEN_CLOSE };
 	start_sending(s, c);

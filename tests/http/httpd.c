@@ -191,7 +191,8 @@ static int read_option(struct options *o, struct rules *rules, int opt, struct e
 static int read_options(struct options *o, struct rules *rules, int argc, char **argv,
 			struct err *e)
 {
-	*o = (struct options){ .mode = MODE_FIXED, .body_size = 1024, .max_seconds = 600 };
+	*o = (struct options){ .mode = MODE_FIXED, .body_size = 1024,
+			       .max_seconds = 600 };
 	int opt;
 	while ((opt = getopt_long(argc, argv, "", LONG, NULL)) != -1)
 		if (read_option(o, rules, opt, e) < 0)

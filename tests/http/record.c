@@ -162,7 +162,7 @@ void record_stats(const struct record *c, struct str *out)
 	jsonw_end(&w);
 }
 
-void record_reset(struct record *c)
+static void zero(struct record *c)
 {
 	c->begun = c->requests = c->answered = c->given_up = c->connections = 0;
 	c->dropped_before_read = c->bytes_in = 0;
@@ -171,4 +171,20 @@ void record_reset(struct record *c)
 		c->models.list[i]->requests = 0;
 		c->models.list[i]->max_in_flight = c->models.list[i]->in_flight;
 	}
+}
+
+int record_control(struct record *c, struct span path, struct str *json)
+{
+	int status = 200;
+	if (span_is(path, "/__stats")) {
+		record_stats(c, json);
+	} else if (span_is(path, "/__reset")) {
+		zero(c);
+		str_addz(json, "{}");
+	} else {
+		status = 404;
+		str_addz(json, "{\"error\":\"no such control\"}");
+	}
+	str_addc(json, '\n');
+	return status;
 }

@@ -38,6 +38,9 @@ struct counter *record_arrived(struct record *c, const struct request *r);
 void record_done(struct record *c, struct counter *model);
 
 void record_stats(const struct record *c, struct str *out); /* a JSON object */
-void record_reset(struct record *c);
+
+/* Does what a request for /__stats or /__reset wants; the status of the answer,
+ * its body is appended. */
+int record_control(struct record *c, struct span path, struct str *json);
 
 #endif

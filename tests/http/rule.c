@@ -165,8 +165,8 @@ static int check_unread(const struct rule *r, struct err *e)
 	for (int i = 0; i < r->conds; i++) {
 		enum what w = r->cond[i].what;
 		if (w != ANY && w != REUSED && w != EVERY && w != NTH)
-			return err_set(e, ERR_USAGE, "drop-before-read goes with any, reused,"
-				       " every, nth and limit only");
+			return err_set(e, ERR_USAGE, "drop-before-read goes with"
+				       " any, reused, every, nth and limit only");
 	}
 	return 0;
 }

@@ -38,7 +38,8 @@ struct counter *table_get(struct table *t, struct span name)
 		grow(t);
 	for (size_t i = sum & (t->slots - 1); t->slot[i]; i = (i + 1) & (t->slots - 1)) {
 		struct counter *c = t->slot[i];
-		if (c->sum == sum && c->name_n == name.n && !memcmp(c->name, name.p, name.n))
+		if (c->sum == sum && c->name_n == name.n &&
+		    !memcmp(c->name, name.p, name.n))
 			return c;
 	}
 	struct counter *c = mem_alloc(sizeof(*c));

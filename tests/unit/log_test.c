@@ -42,15 +42,15 @@ static void says(void (*fn)(void), const char *want, const char *rule)
 
 static void levels(void)
 {
-	says(every_level, "fsl: error: e1\nfsl: warning: w2\nfsl: n3\n",
+	says(every_level, "fsl: e1\nfsl: warning: w2\nfsl: n3\n",
 	     "before log_init()");
-	says(quiet, "prog: error: e1\n", "-q: errors only");
-	says(normal, "prog: error: e1\nprog: warning: w2\nprog: n3\n", "notes and above");
-	says(verbose, "prog: error: e1\nprog: warning: w2\nprog: n3\nprog: i4\n",
+	says(quiet, "prog: e1\n", "-q: errors only");
+	says(normal, "prog: e1\nprog: warning: w2\nprog: n3\n", "notes and above");
+	says(verbose, "prog: e1\nprog: warning: w2\nprog: n3\nprog: i4\n",
 	     "-v: information");
-	says(debug, "prog: error: e1\nprog: warning: w2\nprog: n3\nprog: i4\nprog: d5\n",
+	says(debug, "prog: e1\nprog: warning: w2\nprog: n3\nprog: i4\nprog: d5\n",
 	     "-vv: all");
-	says(later, "prog: error: e1\nprog: warning: w2\nprog: n3\nprog: i4\n",
+	says(later, "prog: e1\nprog: warning: w2\nprog: n3\nprog: i4\n",
 	     "log_set() keeps the program");
 #define LINE(level, msg) "{\"time\":\"2026-11-21T03:12:45.123Z\",\"level\":\"" level \
 	"\",\"program\":\"prog\",\"message\":\"" msg "\"}\n"

@@ -271,16 +271,18 @@ static void test_terminal(void)
 	      "cuts nothing, and shows no control character");
 }
 
+static struct out *o; /* of a child that aborts */
+
 static void too_few(void)
 {
-	struct out *o = out_begin(&tool, two, &err);
+	o = out_begin(&tool, two, &err);
 	out_int(o, 1);
 	(void)!out_row(o, &err);
 }
 
 static void too_many(void)
 {
-	struct out *o = out_begin(&tool, two, &err);
+	o = out_begin(&tool, two, &err);
 	out_int(o, 1);
 	out_textz(o, "x");
 	out_textz(o, "y");
@@ -288,7 +290,7 @@ static void too_many(void)
 
 static void wrong_type(void)
 {
-	struct out *o = out_begin(&tool, two, &err);
+	o = out_begin(&tool, two, &err);
 	out_time(o, 1);
 }
 

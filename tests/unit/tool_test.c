@@ -358,7 +358,7 @@ static void test_precedence(void)
 	how.program = &many;
 
 	write_file("config", "\n[fsl-test]\nlimt 3\n");
-	snprintf(words, sizeof(words), "fsl-test: error: %s:3: unknown option 'limt'\n"
+	snprintf(words, sizeof(words), "fsl-test: %s:3: unknown option 'limt'\n"
 		 "fsl-test: hint: did you mean limit?\n", path);
 	check("list", 78, "", words, "a bad config file: file and line");
 	write_file("config", "progress never\n");
@@ -416,7 +416,7 @@ static void test_status(void)
 	reset(&many);
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
 		char words[] = { 'e', 'n', 'd', ' ', errors[i].letter, '\0' };
-		check(words, errors[i].status, "", "fsl-test: error: failed with ",
+		check(words, errors[i].status, "", "fsl-test: failed with ",
 		      "the status of the error");
 	}
 	check("end M", 0, "", "", "a reader that went away: not a word");
@@ -460,7 +460,7 @@ static void test_streams(void)
 	for (size_t i = 0; i < ARRAY_LEN(printing); i++) {
 		reset(&many);
 		how.to = TO_FULL;
-		check(printing[i], 74, "", "fsl-test: error: cannot write to standard output: "
+		check(printing[i], 74, "", "fsl-test: cannot write to standard output: "
 		      "No space left on device\n", "a full disk is an error");
 		CHECK(!strstr(strstr(str_z(&err), "cannot") + 1, "cannot"), "that is told once");
 		how.to = TO_GONE;

@@ -1,0 +1,58 @@
+/* create: what a user says of a new batch, checked and made into values.
+ *
+ * `fsl-batch create` and `fsl-run -i` take the same options; their rows are in
+ * cli/create_opts.h and fill this struct. */
+#ifndef FSL_DOMAIN_CREATE_H
+#define FSL_DOMAIN_CREATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "domain/batch.h"
+#include "domain/send.h"
+
+struct create_options {
+	const char *base_url;  /* NULL: OPENAI_BASE_URL, else https://api.openai.com */
+	const char *endpoint;  /* NULL: as the lines say */
+	const char *name;      /* NULL: none */
+	bool if_absent;
+	const char **metadata; /* "K=V", n_metadata of them */
+	int n_metadata;
+	const char *key;       /* NULL: the default, see create_make() */
+	const char *key_header;/* "api-key: {}"; NULL: "Authorization: Bearer {}" */
+	const char **headers;  /* "K: V", n_headers of them */
+	int n_headers;
+	int64_t priority;
+	bool allow_secrets;    /* --allow-inline-secrets */
+	int64_t max_line;      /* bytes, for the import */
+	struct send send;      /* but for the next two */
+	const char *retry_http;
+	bool no_idempotency_key;
+};
+
+#define CREATE_OPTIONS_INIT { .max_line = 32 << 20, .send = SEND_INIT }
+
+/* The checked values.  `batch` points into the rest: do not copy.  Its file
+ * and oneshot are left to the caller. */
+struct create {
+	struct batch_new batch;
+	char *base_url, *key_ref;
+	struct str headers, metadata;
+	struct send send;
+};
+
+#define CREATE_INIT { .headers = STR_INIT, .metadata = STR_INIT, .send = SEND_INIT }
+void create_release(struct create *c);
+
+/* ERR_USAGE with the option's name.
+ *  key       env:NAME, file:PATH (made absolute), cred:NAME or none.  Default:
+ *            env:OPENAI_API_KEY if the origin is https://api.openai.com or the
+ *            base URL came from OPENAI_BASE_URL, else none.  The message never
+ *            shows what was given: it might be the key itself.
+ *  headers   as domain/line says; at most 100.
+ *  metadata  at most 16 pairs, keys of 1 to 64 and values of up to 512
+ *            characters (OpenAI API reference, "metadata"). */
+int create_make(const struct create_options *o, struct create *out, struct err *e) MUST_CHECK;
+
+#endif

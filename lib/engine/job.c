@@ -1,0 +1,240 @@
+#include "engine/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/safe.h"
+#include "domain/url.h"
+#include "engine/wire.h"
+
+struct job *job_new(void)
+{
+	return mem_alloc(sizeof(struct job));
+}
+
+void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	str_release(&j->raw);
+	str_release(&j->url);
+	str_release(&j->body);
+	str_release(&j->message);
+	str_release(&j->call.own);
+	str_release(&j->call.answer);
+	str_release(&j->call.telling);
+	line_release(&j->line);
+	free(j);
+}
+
+void job_reset(struct job *j)
+{
+	str_reset(&j->raw);
+	str_reset(&j->url);
+	str_reset(&j->body);
+	str_reset(&j->message);
+	str_reset(&j->call.own);
+	/* These may be large: a stray 16 MB answer must not stay for ever. */
+	str_release(&j->call.answer);
+	str_release(&j->call.telling);
+}
+
+/* Appends "Name: value" and the NUL that ends it in the list of own lines. */
+static int own_line(struct job *j, struct span name, struct span value)
+{
+	if (wire_header(&j->call.own, name, value) < 0)
+		return -1;
+	str_addc(&j->call.own, '\0');
+	return 0;
+}
+
+static bool line_has(const struct line *l, const char *name)
+{
+	struct str scratch CLEANUP(str_release) = STR_INIT;
+	struct span n, v;
+	size_t pos = 0;
+
+	while (line_header(l, &pos, &scratch, &n, &v))
+		if (span_is_nocase(n, name))
+			return true;
+	return false;
+}
+
+/* A line's header replaces the batch's of the same name: then the shared list
+ * cannot be used, and all lines are the job's own. */
+static int own_headers(struct job *j, bool key)
+{
+	struct str scratch CLEANUP(str_release) = STR_INIT;
+	const struct target *t = j->target;
+	struct span name, value;
+	size_t pos = 0;
+
+	j->call.headers = NULL;
+	for (int i = 0; i < t->n_headers; i++)
+		if (!line_has(&j->line, t->names[i]) &&
+		    own_line(j, span_of(t->names[i]), span_of(t->values[i])) < 0)
+			return -1;
+	if (key && t->key_name && !line_has(&j->line, t->key_name) &&
+	    own_line(j, span_of(t->key_name), span_of(t->key_value)) < 0)
+		return -1;
+	while (line_header(&j->line, &pos, &scratch, &name, &value))
+		if (own_line(j, name, value) < 0)
+			return -1;
+	return 0;
+}
+
+static bool target_has(const struct target *t, const char *name)
+{
+	for (int i = 0; i < t->n_headers; i++)
+		if (span_is_nocase(span_of(t->names[i]), name))
+			return true;
+	return false;
+}
+
+static int headers(struct job *j)
+{
+	const struct target *t = j->target;
+	char id[REQUEST_ID_BUF];
+	struct str key CLEANUP(str_release) = STR_INIT, origin CLEANUP(str_release) = STR_INIT;
+	bool with_key = true;
+
+	if (url_is_absolute(j->line.url)) {
+		url_origin(j->line.url, &origin);
+		with_key = span_eq(str_span(&origin), str_span(&t->origin));
+	}
+	j->call.headers = with_key ? t->with_key : t->without_key;
+	if (j->line.headers.p && own_headers(j, with_key) < 0)
+		return -1;
+	if (j->call.body.p && !target_has(t, "Content-Type") && !line_has(&j->line, "Content-Type") &&
+	    own_line(j, SPAN_LIT("Content-Type"), j->line.body.p[0] == '"'
+		     ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json")) < 0)
+		return -1;
+	if (t->send.no_idempotency_key == 1)
+		return 0;
+	str_addz(&key, batch_request_text(t->uuid, request_line(j->req.row), id));
+	if (j->req.round > 0) /* servers replay a stored failure under the old key */
+		str_addf(&key, "-r%lld", (long long)j->req.round);
+	return own_line(j, SPAN_LIT("Idempotency-Key"), str_span(&key));
+}
+
+static int unusable(struct job *j, const char *why)
+{
+	j->call.code = HTTP_UNUSABLE;
+	j->call.status = 0;
+	str_reset(&j->message);
+	str_addz(&j->message, why);
+	return -1;
+}
+
+int job_prepare(struct job *j)
+{
+	struct http_call *call = &j->call;
+	struct line_problem why;
+
+	if (line_read(&j->line, str_span(&j->raw), NULL, &why) < 0)
+		return unusable(j, why.text);
+	url_join(span_of(j->target->base_url), j->line.url, &j->url);
+	call->url = str_z(&j->url);
+	call->method = j->line.method.p;
+	call->body = line_body_bytes(&j->line, &j->body);
+	call->limits = &j->target->limits;
+	call->user = j;
+	if (headers(j) < 0)
+		return unusable(j, "a header cannot be sent");
+	return 0;
+}
+
+static void write_message(struct job *j)
+{
+	const struct http_call *call = &j->call;
+	struct str *m = &j->message;
+
+	if (m->n > 0) /* job_prepare() knew why */
+		return;
+	if (call->message[0])
+		str_addz(m, call->message);
+	else
+		answer_message(str_span(&call->answer), j->kind, m);
+	if (j->decision.exhausted)
+		str_addf(m, "%safter %lld attempts", m->n > 0 ? ", " : "",
+			 (long long)(j->decision.throttled ? j->req.throttled : j->req.counted) + 1);
+}
+
+void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
+{
+	struct http_call *call = &j->call;
+	struct span body = str_span(&call->answer);
+
+	j->kind = answer_read(body, &j->usage);
+	struct retry_facts f = {
+		.code = call->code, .status = call->status, .counted = j->req.counted,
+		.throttled = j->req.throttled, .retry_after_ms = call->retry_after_ms,
+		.quota = call->status == 429 && answer_is_quota(body, j->kind),
+	};
+	j->decision = retry_decide(&j->target->send, &f, rng);
+	if (j->decision.verdict == VERDICT_COMPLETED)
+		return;
+	/* Due 0 means at once, and is for those that were never refused. */
+	j->next_ms = call->code == HTTP_ABORTED ? 0 : now_wall_ms + j->decision.delay_ms;
+	write_message(j);
+}
+
+struct request_end job_end(const struct job *j, int64_t worker)
+{
+	const struct http_call *call = &j->call;
+	bool ok = j->decision.verdict == VERDICT_COMPLETED;
+
+	return (struct request_end){
+		.row = j->req.row, .queue = j->req.queue, .worker = worker, .n = j->req.n,
+		.verdict = j->decision.verdict, .counts = j->decision.counts,
+		.throttled = j->decision.throttled, .started_ms = j->started_ms,
+		.took_ms = call->took_ms, .next_ms = j->next_ms, .status = call->status,
+		.code = http_code_text(call->code),
+		.message = ok ? NULL : str_z(&j->message),
+		.request_id = call->request_id[0] ? span_of(call->request_id) : SPAN_NONE,
+		.kind = (int)j->kind,
+		.body = call->answer.n > 0 ? str_span(&call->answer) : SPAN_NONE,
+		.bytes = call->bytes,
+		.headers = call->telling.n > 0 ? str_span(&call->telling) : SPAN_NONE,
+		.input_tokens = j->usage.input, .cached_tokens = j->usage.cached,
+		.output_tokens = j->usage.output, .reasoning_tokens = j->usage.reasoning,
+	};
+}
+
+void job_list_init(struct job_list *l)
+{
+	*l = (struct job_list){ .last = &l->first };
+}
+
+void job_push(struct job_list *l, struct job *j)
+{
+	j->next = NULL;
+	*l->last = j;
+	l->last = &j->next;
+	l->n++;
+}
+
+struct job *job_pop(struct job_list *l)
+{
+	struct job *j = l->first;
+
+	if (!j)
+		return NULL;
+	l->first = j->next;
+	if (!l->first)
+		l->last = &l->first;
+	l->n--;
+	j->next = NULL;
+	return j;
+}
+
+void job_append(struct job_list *to, struct job_list *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->n += from->n;
+	job_list_init(from);
+}

@@ -1,0 +1,54 @@
+/* job: one attempt of one request on its way from the ledger through the
+ * network and back.  Whoever holds it owns it. */
+#ifndef FSL_ENGINE_JOB_H
+#define FSL_ENGINE_JOB_H
+
+#include "domain/answer.h"
+#include "domain/line.h"
+#include "domain/request.h"
+#include "engine/http.h"
+#include "engine/retry.h"
+#include "engine/target.h"
+
+struct job {
+	struct job *next;
+	struct request_started req;
+	const struct target *target;
+	int64_t started_ms;          /* wall clock */
+	struct http_call call;
+	/* What the call points into. */
+	struct str raw, url, body;
+	struct line line;
+	/* How it ended. */
+	struct retry_decision decision;
+	int64_t next_ms;             /* VERDICT_RETRY: due (wall clock) */
+	enum answer_kind kind;
+	struct answer_usage usage;
+	struct str message;
+};
+
+struct job *job_new(void);
+void job_free(struct job *j); /* NULL is fine */
+void job_reset(struct job *j);/* empty again, memory kept */
+
+/* job->raw, req and target are set: fills the call.  -1: the stored line
+ * cannot be sent; the job has ended as HTTP_UNUSABLE then. */
+int job_prepare(struct job *j);
+
+/* The call has ended: reads the answer and decides (engine/retry.h). */
+void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms);
+
+/* What is to be written about it; points into the job. */
+struct request_end job_end(const struct job *j, int64_t worker);
+
+/* A list with its end. */
+struct job_list {
+	struct job *first, **last;
+	int n;
+};
+void job_list_init(struct job_list *l);
+void job_push(struct job_list *l, struct job *j);
+struct job *job_pop(struct job_list *l);
+void job_append(struct job_list *to, struct job_list *from); /* from is empty then */
+
+#endif

@@ -1,0 +1,534 @@
+#include "engine/ledger.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "domain/claim.h"
+#include "domain/file.h"
+#include "domain/worker.h"
+#include "store/tx.h"
+
+enum {
+	SAFETY_MS = 2000,      /* look again even if nobody rang (foreign writers) */
+	RETRY_MS = 100,        /* after a commit that failed */
+	PATIENCE_MS = 500,     /* how long one try waits for other writers */
+	PROGRESS_MS = 200,
+	AHEAD_MAX = 4096,
+};
+
+struct ledger {
+	/* Set before the thread starts, or the thread's own. */
+	struct db *db;
+	struct send defaults;
+	struct worker worker;
+	struct claim *claim;
+	struct tally tally;
+	struct target **targets;
+	int n_targets;
+	int bell;
+	pthread_t thread;
+	int jobs;
+	struct job_list ended, unsent, fresh;
+	int outstanding;       /* jobs that the network thread has */
+	bool hungry;           /* there may be something to claim */
+	bool check_dead;
+	int64_t due_ms;        /* wall: the next retry; -1: none */
+	int64_t version;       /* data_version last seen */
+	int64_t next_progress;
+	double rate, cycle;    /* settled per ms and ms per cycle, smoothed */
+	int64_t last_cycle_us;
+	struct ledger_state mine; /* becomes `state` under the lock */
+	/* Between the threads. */
+	int in_fd, out_fd;
+	pthread_mutex_t lock;
+	struct job_list in_ended, in_unsent, out;
+	struct ledger_state state;
+	bool stop, finish;
+	int64_t give_up_ms;    /* monotonic; valid with finish */
+};
+
+static void ring(int fd)
+{
+	uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof one);
+	(void)n;
+}
+
+static void hush(int fd)
+{
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof count);
+	(void)n;
+}
+
+/* --- targets ------------------------------------------------------------ */
+
+static struct target *target_of(struct ledger *l, int64_t batch, struct err *e)
+{
+	for (int i = l->n_targets; i-- > 0;)
+		if (l->targets[i]->batch == batch)
+			return l->targets[i];
+
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	if (batch_get(l->db, batch, &b, e) < 0)
+		return NULL;
+	l->targets = mem_resize(l->targets, (size_t)l->n_targets + 1, sizeof *l->targets);
+	return l->targets[l->n_targets++] = target_new(&b, &l->defaults);
+}
+
+static int64_t attempt_limit(void *ctx, int64_t batch)
+{
+	struct err ignored = ERR_INIT;
+	const struct target *t = target_of(ctx, batch, &ignored);
+
+	return t ? t->send.retries + 1 : 1;
+}
+
+/* --- one cycle ---------------------------------------------------------- */
+
+static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
+{
+	struct ledger_state *s = &l->mine;
+
+	for (struct job *j = l->ended.first; j; j = j->next) {
+		struct request_end end = job_end(j, l->worker.id);
+		int rc = request_settle(&l->tally, &end, now_ms, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 0) {
+			s->lost++;
+			log_info("%s attempt %lld came too late and was dropped (lost_ownership)",
+				 str_z(&j->url), (long long)j->req.n);
+		} else if (end.verdict == VERDICT_COMPLETED) {
+			s->completed++;
+			s->input_tokens += end.input_tokens;
+			s->cached_tokens += end.cached_tokens;
+			s->output_tokens += end.output_tokens;
+			s->reasoning_tokens += end.reasoning_tokens;
+		} else if (end.verdict == VERDICT_FAILED) {
+			s->failures++;
+		} else {
+			claim_forget(l->claim); /* it is pending again */
+			l->hungry = true;
+		}
+	}
+	for (struct job *j = l->unsent.first; j; j = j->next) {
+		if (request_release(&l->tally, l->worker.id, j->req.row, j->req.n, e) < 0)
+			return -1;
+		claim_forget(l->claim);
+	}
+	return 0;
+}
+
+/* Starts one request; 0 if it was not to be had. */
+static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *e)
+{
+	struct target *t = target_of(l, request_batch(row), e);
+
+	if (!t)
+		return -1;
+	if (t->problem.code != ERR_NONE) {
+		claim_skip(l->claim, t->batch);
+		if (!l->mine.key_missing) {
+			l->mine.error = t->problem;
+			log_error("%s (key_unresolved)", t->problem.msg);
+		}
+		l->mine.key_missing = true;
+		return 0;
+	}
+	struct job *j = job_new();
+	int rc = request_start(&l->tally, l->worker.id, row, now_ms, &j->req, e);
+	if (rc > 0)
+		rc = file_line(l->db, t->file, request_line(row), &j->raw, e);
+	if (rc <= 0) {
+		job_free(j);
+		return rc;
+	}
+	j->target = t;
+	j->started_ms = now_ms;
+	/* A line that cannot be prepared ends without having been sent; the
+	 * network thread sees it by the code and judges it at once. */
+	job_prepare(j);
+	job_push(&l->fresh, j);
+	return 1;
+}
+
+/* How many may be out: the slots, and what frees while a commit takes place. */
+static int capacity(const struct ledger *l)
+{
+	double ahead = l->rate * 2 * l->cycle;
+	int limit = l->jobs * 4 < AHEAD_MAX ? l->jobs * 4 : AHEAD_MAX;
+
+	return l->jobs + (ahead < limit ? (int)ahead : limit);
+}
+
+static int start_some(struct ledger *l, int64_t now_ms, struct err *e)
+{
+	int room = capacity(l) - (l->outstanding - l->ended.n - l->unsent.n);
+	int64_t rows[512];
+
+	while (room > 0 && l->hungry) {
+		int want = room < (int)ARRAY_LEN(rows) ? room : (int)ARRAY_LEN(rows);
+		int n = claim_next(l->claim, l->db, now_ms, rows, want, e);
+		if (n < 0)
+			return -1;
+		for (int i = 0; i < n; i++) {
+			int rc = start_one(l, rows[i], now_ms, e);
+			if (rc < 0)
+				return -1;
+			room -= rc;
+		}
+		l->hungry = n == want;
+		l->due_ms = claim_due(l->claim);
+	}
+	return 0;
+}
+
+static void measure(struct ledger *l, int settled)
+{
+	int64_t now = clock_mono_us();
+	double ms = (double)(now - l->last_cycle_us) / 1000;
+
+	l->last_cycle_us = now;
+	if (settled == 0 || ms <= 0)
+		return;
+	double weight = ms > 100 ? 1 : 0.2;
+	l->rate += weight * (settled / ms - l->rate);
+	l->cycle += weight * (ms - l->cycle);
+	if (l->cycle > 100)
+		l->cycle = 100;
+}
+
+static int cycle(struct ledger *l, bool stop, struct err *e)
+{
+	int64_t now_ms = clock_wall_ms();
+	int64_t completed = l->mine.completed, failures = l->mine.failures;
+	struct ledger_state before = l->mine;
+	TX(tx);
+
+	tally_begin(&l->tally, l->db);
+	if (tx_begin(&tx, l->db, e) < 0)
+		return -1;
+	int rc = settle_all(l, now_ms, e);
+	if (rc == 0 && l->check_dead) {
+		int n = worker_rescue(&l->tally, attempt_limit, l, now_ms, e);
+		rc = n < 0 ? -1 : 0;
+		if (n > 0) {
+			log_info("%d requests of dead workers are pending again", n);
+			claim_forget(l->claim);
+			l->hungry = true;
+		}
+	}
+	if (rc == 0 && !stop)
+		rc = start_some(l, now_ms, e);
+	if (rc == 0)
+		rc = tally_flush(&l->tally, now_ms, e);
+	if (rc == 0 && l->mine.completed + l->mine.failures > completed + failures)
+		rc = worker_count(l->db, l->worker.id, l->mine.completed - completed,
+				  l->mine.failures - failures, e);
+	if (rc == 0)
+		rc = tx_commit(&tx, e);
+	if (rc < 0) {
+		struct job *j;
+		l->mine = before;
+		l->hungry = true;
+		claim_forget(l->claim);
+		while ((j = job_pop(&l->fresh)))
+			job_free(j);
+		return -1;
+	}
+	l->check_dead = false;
+	return 0;
+}
+
+/* --- the thread --------------------------------------------------------- */
+
+static int count_progress(struct ledger *l, struct err *e)
+{
+	struct ledger_state *s = &l->mine;
+
+	s->total = s->done = s->done_failed = s->retrying = 0;
+	for (int i = 0; i < l->n_targets; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(l->db, l->targets[i]->batch, &b, e) < 0)
+			return -1;
+		s->total += b.total;
+		s->done += b.completed + b.failed + b.cancelled + b.expired;
+		s->done_failed += b.failed + b.cancelled + b.expired;
+		s->retrying += b.retrying;
+	}
+	return 0;
+}
+
+static void publish(struct ledger *l)
+{
+	l->mine.next_due_ms = l->due_ms > 0 ? l->due_ms : 0;
+	pthread_mutex_lock(&l->lock);
+	bool quiet = l->out.n > 0;
+	job_append(&l->out, &l->fresh);
+	l->state = l->mine;
+	pthread_mutex_unlock(&l->lock);
+	if (!quiet)
+		ring(l->out_fd);
+}
+
+/* After a commit: what was settled is over, what was started goes out. */
+static void deliver(struct ledger *l)
+{
+	struct job *j;
+	int settled = l->ended.n;
+
+	l->outstanding += l->fresh.n - l->ended.n - l->unsent.n;
+	while ((j = job_pop(&l->ended)))
+		job_free(j);
+	while ((j = job_pop(&l->unsent)))
+		job_free(j);
+	measure(l, settled);
+	int64_t now = clock_mono_ms();
+	struct err ignored = ERR_INIT;
+	if (now >= l->next_progress) {
+		l->next_progress = now + PROGRESS_MS;
+		if (count_progress(l, &ignored) < 0)
+			log_debug("%s", ignored.msg);
+	}
+	publish(l);
+}
+
+static bool take_inbox(struct ledger *l, bool *stop, int64_t *give_up_ms)
+{
+	pthread_mutex_lock(&l->lock);
+	job_append(&l->ended, &l->in_ended);
+	job_append(&l->unsent, &l->in_unsent);
+	*stop = l->stop || l->finish;
+	bool finish = l->finish;
+	*give_up_ms = l->give_up_ms;
+	pthread_mutex_unlock(&l->lock);
+	return finish;
+}
+
+/* Sleeps until somebody has something for us. */
+static void wait_for_news(struct ledger *l, int64_t limit_ms)
+{
+	struct pollfd fds[2] = { { .fd = l->in_fd, .events = POLLIN },
+				 { .fd = l->bell, .events = POLLIN } };
+	int64_t wait = limit_ms;
+
+	if (l->due_ms > 0) {
+		int64_t left = l->due_ms - clock_wall_ms();
+		wait = left < 0 ? 0 : left < wait ? left : wait;
+	}
+	int n = poll(fds, 2, (int)wait);
+	if (fds[0].revents)
+		hush(l->in_fd);
+	int heard = fds[1].revents ? side_heard(l->bell) : 0;
+	struct err ignored = ERR_INIT;
+	int64_t version = l->version;
+	if (db_version(l->db, &version, &ignored) == 0 && version != l->version) {
+		l->version = version;
+		l->hungry = true;
+	}
+	if (l->due_ms > 0 && l->due_ms <= clock_wall_ms())
+		l->hungry = true;
+	/* A file that was closed may mean a process that died. */
+	if ((heard & SIDE_CLOSED) || n == 0)
+		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
+}
+
+/* Nothing to do: is there nothing left either? */
+static int look_for_end(struct ledger *l, struct err *e)
+{
+	if (l->outstanding > 0 || l->hungry || l->due_ms > 0 || l->mine.drained)
+		return 0;
+	int open = claim_open(l->claim, l->db, e);
+	if (open < 0)
+		return -1;
+	if (open == 0) {
+		if (count_progress(l, e) < 0)
+			return -1;
+		l->mine.drained = true;
+		publish(l);
+	}
+	return 0;
+}
+
+static bool can_go_on(const struct err *e)
+{
+	return e->code == ERR_BUSY || e->code == ERR_IO;
+}
+
+static void give_up(struct ledger *l, const struct err *e)
+{
+	l->mine.failed = true;
+	l->mine.error = *e;
+	publish(l);
+}
+
+static void *thread_main(void *arg)
+{
+	struct ledger *l = arg;
+	bool stop = false, finish = false;
+	int64_t give_up_ms = 0;
+
+	for (;;) {
+		struct err e = ERR_INIT;
+		finish = take_inbox(l, &stop, &give_up_ms);
+		bool given = l->ended.n > 0 || l->unsent.n > 0;
+		if (finish && !given)
+			return NULL;
+		bool room = l->hungry && !stop && capacity(l) > l->outstanding;
+		int rc = 0;
+		if (given || room || l->check_dead) {
+			rc = cycle(l, stop, &e);
+			if (rc == 0) {
+				if (l->mine.stuck)
+					log_note("the state file can be written again");
+				l->mine.stuck = false;
+				deliver(l);
+			}
+		} else {
+			rc = look_for_end(l, &e);
+			if (rc == 0)
+				wait_for_news(l, SAFETY_MS);
+		}
+		if (rc == 0)
+			continue;
+		if (!can_go_on(&e) || (finish && clock_mono_ms() > give_up_ms)) {
+			give_up(l, &e);
+			return NULL;
+		}
+		if (!l->mine.stuck) {
+			log_warn("%s; %d results wait in memory", e.msg, l->ended.n);
+			l->mine.stuck = true;
+		}
+		poll(&(struct pollfd){ .fd = l->in_fd, .events = POLLIN }, 1, RETRY_MS);
+	}
+}
+
+/* --- the other side ----------------------------------------------------- */
+
+static void free_ledger(struct ledger *l)
+{
+	struct job *j;
+
+	while ((j = job_pop(&l->ended)) || (j = job_pop(&l->unsent)) ||
+	       (j = job_pop(&l->in_ended)) || (j = job_pop(&l->in_unsent)) ||
+	       (j = job_pop(&l->fresh)) || (j = job_pop(&l->out)))
+		job_free(j);
+	for (int i = 0; i < l->n_targets; i++)
+		target_free(l->targets[i]);
+	free(l->targets);
+	tally_release(&l->tally);
+	claim_free(l->claim);
+	send_release(&l->defaults);
+	if (l->bell >= 0)
+		close(l->bell);
+	if (l->in_fd >= 0)
+		close(l->in_fd);
+	if (l->out_fd >= 0)
+		close(l->out_fd);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct err *e)
+{
+	struct ledger *l = mem_alloc(sizeof *l);
+
+	l->db = db;
+	l->jobs = o->jobs;
+	l->defaults = (struct send)SEND_INIT;
+	if (o->defaults)
+		send_fill(&l->defaults, o->defaults);
+	l->claim = claim_new(o->batches, o->n_batches, o->user);
+	l->hungry = l->check_dead = true;
+	l->due_ms = -1;
+	l->last_cycle_us = clock_mono_us();
+	job_list_init(&l->ended);
+	job_list_init(&l->unsent);
+	job_list_init(&l->fresh);
+	job_list_init(&l->in_ended);
+	job_list_init(&l->in_unsent);
+	job_list_init(&l->out);
+	pthread_mutex_init(&l->lock, NULL);
+	l->in_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	l->out_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	l->bell = side_listen(db_side(db), e);
+	if (l->bell < 0 || l->in_fd < 0 || l->out_fd < 0 ||
+	    worker_enter(db, o->version, o->config, &l->worker, e) < 0) {
+		free_ledger(l);
+		return NULL;
+	}
+	db_patience(db, PATIENCE_MS);
+	if (pthread_create(&l->thread, NULL, thread_main, l) != 0)
+		BUG("cannot start a thread");
+	return l;
+}
+
+int ledger_fd(const struct ledger *l)
+{
+	return l->out_fd;
+}
+
+void ledger_take(struct ledger *l, struct job_list *jobs, struct ledger_state *state)
+{
+	hush(l->out_fd);
+	pthread_mutex_lock(&l->lock);
+	job_append(jobs, &l->out);
+	*state = l->state;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void ledger_give(struct ledger *l, struct job_list *ended, struct job_list *unsent)
+{
+	if (ended->n == 0 && unsent->n == 0)
+		return;
+	pthread_mutex_lock(&l->lock);
+	bool quiet = l->in_ended.n > 0 || l->in_unsent.n > 0;
+	job_append(&l->in_ended, ended);
+	job_append(&l->in_unsent, unsent);
+	pthread_mutex_unlock(&l->lock);
+	if (!quiet)
+		ring(l->in_fd);
+}
+
+void ledger_stop(struct ledger *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->stop = true;
+	pthread_mutex_unlock(&l->lock);
+	ring(l->in_fd);
+}
+
+int ledger_close(struct ledger *l, int64_t wait_ms, struct ledger_state *state,
+		 int64_t **batches, int *n_batches, struct err *e)
+{
+	pthread_mutex_lock(&l->lock);
+	l->finish = true;
+	l->give_up_ms = clock_mono_ms() + wait_ms;
+	pthread_mutex_unlock(&l->lock);
+	ring(l->in_fd);
+	pthread_join(l->thread, NULL);
+	*state = l->mine;
+	*n_batches = l->n_targets;
+	*batches = mem_alloc((size_t)(l->n_targets + 1) * sizeof **batches);
+	for (int i = 0; i < l->n_targets; i++)
+		(*batches)[i] = l->targets[i]->batch;
+	db_patience(l->db, 10000);
+	int rc = 0;
+	if (state->failed) {
+		*e = state->error;
+		rc = -1;
+	} else {
+		rc = worker_leave(l->db, &l->worker, e);
+	}
+	free_ledger(l);
+	return rc;
+}

@@ -1,0 +1,77 @@
+/* ledger: the thread that owns the one write connection while requests are
+ * sent.
+ *
+ *      network thread                         ledger thread
+ *      (engine/run)                           (this file)
+ *          |  <---- jobs that were started ----   claims, starts
+ *          |        (their attempt is on disk)
+ *          |  ----- jobs that have ended ----->   settles
+ *          |  ----- jobs never sent ---------->   gives back
+ *
+ * The ledger commits what has queued as soon as the last commit has ended:
+ * results that wait for the disk are settled together, one commit for all,
+ * and the same commit starts as many requests as slots are free or expected
+ * to free meanwhile.  No byte leaves before its attempt is on disk.  A locked
+ * file or a slow disk delays results, never a timeout or an answer.
+ *
+ * Between the threads there are these queues and one descriptor each way;
+ * nothing else is shared but what is immutable (engine/target.h). */
+#ifndef FSL_ENGINE_LEDGER_H
+#define FSL_ENGINE_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "engine/job.h"
+#include "store/db.h"
+
+struct ledger;
+
+struct ledger_options {
+	const int64_t *batches;     /* NULL: every batch in progress of `user` */
+	int n_batches;
+	const char *user;           /* NULL: of anybody */
+	const struct send *defaults;/* for batches that set none; may be NULL */
+	int jobs;                   /* slots of the network thread */
+	const char *version, *config; /* of the worker's row */
+};
+
+/* What the network thread may know; a copy. */
+struct ledger_state {
+	bool drained;      /* nothing is pending, in flight or open any more */
+	bool failed;       /* the thread gave up: see error */
+	struct err error;
+	bool stuck;        /* commits fail (full disk, locked file); it goes on trying */
+	int64_t completed, failures, cancelled, lost; /* settled by this run */
+	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
+	int64_t total, done, done_failed, retrying;   /* of the batches of this run */
+	int64_t next_due_ms; /* wall clock; 0: none waits */
+	bool key_missing;  /* a batch was left alone, its key does not resolve: see error */
+};
+
+/* Enters as a worker and starts the thread, which uses `db` alone until
+ * ledger_close(). */
+struct ledger *ledger_open(struct db *db, const struct ledger_options *o,
+			   struct err *e) MUST_CHECK;
+
+/* Becomes readable when there is something to take or the state has changed. */
+int ledger_fd(const struct ledger *l);
+
+/* Empties the descriptor; moves started jobs to the end of `jobs`; copies the
+ * state. */
+void ledger_take(struct ledger *l, struct job_list *jobs, struct ledger_state *state);
+
+/* Jobs that have ended (job_judge() was called) or were never sent. */
+void ledger_give(struct ledger *l, struct job_list *ended, struct job_list *unsent);
+
+/* No new claims from now on. */
+void ledger_stop(struct ledger *l);
+
+/* Commits what was given, leaves as a worker, ends the thread and frees.  With
+ * a failing disk it tries for wait_ms, then gives up with the error (the
+ * requests will be sent again).  *batches, to be freed, are those of which
+ * this run has started a request. */
+int ledger_close(struct ledger *l, int64_t wait_ms, struct ledger_state *state,
+		 int64_t **batches, int *n_batches, struct err *e) MUST_CHECK;
+
+#endif

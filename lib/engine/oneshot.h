@@ -1,0 +1,32 @@
+/* oneshot: fsl-run -i: import, create or resume, and writing the results.
+ *
+ * The same input bytes, base URL, endpoint, headers and key reference are the
+ * same batch: the same command again goes on with it. */
+#ifndef FSL_ENGINE_ONESHOT_H
+#define FSL_ENGINE_ONESHOT_H
+
+#include <stdbool.h>
+#include "base/err.h"
+#include "domain/create.h"
+#include "domain/import.h"
+
+struct oneshot {
+	bool fresh;         /* --new: everything anew */
+	bool retry_failed;  /* --retry-failed: what failed, once more */
+	/* Found: */
+	bool resumed;       /* it was there, with work left */
+	bool finished;      /* it was there and is terminal */
+	int64_t reopened;   /* by retry_failed */
+};
+
+/* Finds or makes the batch of `im`'s input; `c` is completed with the file. */
+int oneshot_batch(struct db *db, struct import *im, struct create *c,
+		  struct oneshot *o, struct batch *out, struct err *e) MUST_CHECK;
+
+/* Writes the outputs, each whole or not at all, in input order.  Paths may be
+ * NULL.  While work remains, PATH.part gets what is finished and PATH stays
+ * as it was; afterwards a PATH.part of an earlier run is removed. */
+int oneshot_write(struct db *db, const struct batch *b, const char *output,
+		  const char *errors, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,65 @@
+#include "engine/report.h"
+
+#include "base/jsonw.h"
+#include "base/num.h"
+#include "domain/batch.h"
+
+int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
+{
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+
+	if (batch_get(db, batch, &b, e) < 0)
+		return -1;
+	r->completed += b.completed;
+	r->failed += b.failed + b.cancelled + b.expired;
+	r->remaining += b.pending + b.processing;
+	r->batches++;
+	return 0;
+}
+
+void report_json(const struct report *r, const struct run_summary *s, int status,
+		 struct str *out)
+{
+	struct jsonw w = jsonw_start(out);
+	const struct ledger_state *l = &s->ledger;
+
+	jsonw_object(&w);
+	jsonw_kstrz(&w, "event", "summary");
+	jsonw_kstrz(&w, "reason", s->reason);
+	jsonw_kint(&w, "exit", status);
+	jsonw_kint(&w, "batches", r->batches);
+	jsonw_kint(&w, "completed", l->completed);
+	jsonw_kint(&w, "failed", l->failures);
+	jsonw_kint(&w, "remaining", r->remaining);
+	jsonw_kint(&w, "attempts", s->attempts);
+	jsonw_key(&w, "retries");
+	jsonw_object(&w);
+	for (int i = 0; i < s->n_retries; i++)
+		jsonw_kint(&w, s->retries[i].name, s->retries[i].n);
+	jsonw_end(&w);
+	jsonw_key(&w, "seconds");
+	jsonw_micro(&w, s->took_ms * 1000);
+	jsonw_key(&w, "rate");
+	jsonw_micro(&w, s->took_ms > 0 ? (l->completed + l->failures) * 1000000 / s->took_ms * 1000 : 0);
+	jsonw_key(&w, "usage");
+	jsonw_object(&w);
+	jsonw_kint(&w, "input_tokens", l->input_tokens);
+	jsonw_kint(&w, "cached_tokens", l->cached_tokens);
+	jsonw_kint(&w, "output_tokens", l->output_tokens);
+	jsonw_kint(&w, "reasoning_tokens", l->reasoning_tokens);
+	jsonw_end(&w);
+	jsonw_end(&w);
+}
+
+void report_text(const struct report *r, const struct run_summary *s, struct str *out)
+{
+	char a[NUM_BUF], b[NUM_BUF], c[NUM_BUF], d[NUM_BUF];
+
+	str_addf(out, "%s: %s completed, %s failed, %s left; %s attempts", s->reason,
+		 num_count(r->completed, a), num_count(r->failed, b), num_count(r->remaining, c),
+		 num_count(s->attempts, d));
+	for (int i = 0; i < s->n_retries; i++)
+		str_addf(out, "%s%s %s", i ? ", " : " (again after ", s->retries[i].name,
+			 num_count(s->retries[i].n, a));
+	str_addf(out, "%s in %s", s->n_retries ? ")" : "", num_duration_text(s->took_ms, a));
+}

@@ -1,0 +1,27 @@
+/* report: what a run tells when it ends: words, JSON, and how its batches
+ * stand. */
+#ifndef FSL_ENGINE_REPORT_H
+#define FSL_ENGINE_REPORT_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/run.h"
+
+/* The batches of a run, added up: requests by how they ended. */
+struct report {
+	int64_t completed, failed, remaining; /* failed: also cancelled, expired */
+	int batches;
+};
+
+int report_add(struct report *r, struct db *db, int64_t batch, struct err *e) MUST_CHECK;
+
+/* {"event":"summary","reason":…,"exit":…,…,"usage":{…}}, one line. */
+void report_json(const struct report *r, const struct run_summary *s, int status,
+		 struct str *out);
+
+/* "drained: 118 completed, 2 failed, 0 left; 131 attempts (again after 429 7)
+ * in 1m01s". */
+void report_text(const struct report *r, const struct run_summary *s, struct str *out);
+
+#endif

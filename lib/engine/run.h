@@ -1,0 +1,59 @@
+/* run: the network loop: takes started jobs from the ledger, sends them, judges
+ * what comes back, gives it to the ledger; watches signals. */
+#ifndef FSL_ENGINE_RUN_H
+#define FSL_ENGINE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "domain/send.h"
+#include "engine/http.h"
+#include "engine/ledger.h"
+
+enum { RUN_GRACE_MS = 30000 };
+
+/* Where a run stands; for progress lines. */
+struct run_progress {
+	const struct ledger_state *ledger;
+	int in_flight;
+	bool draining;
+};
+
+struct run_options {
+	const int64_t *batches;  /* NULL: all of `user` that are open */
+	int n_batches;
+	const char *user;        /* NULL: anybody's */
+	const struct send *defaults;
+	struct http_options http;
+	const char *version;
+	int64_t grace_ms;        /* how long what is in flight may go on after a stop */
+	int stop_fd;             /* readable: stop as for a signal ("reader_gone"); -1: none */
+	void (*progress)(void *ctx, const struct run_progress *p); /* about 10 times a second; or NULL */
+	void *ctx;
+};
+
+enum { RUN_REASONS = 16 };
+
+struct run_summary {
+	const char *reason;      /* "drained", "signal", "reader_gone", "key_unresolved" */
+	int signal;              /* the one that stopped it, or 0 */
+	struct ledger_state ledger;
+	int64_t attempts, sends; /* ended; and of them those that may have left */
+	struct {
+		char name[24];   /* "429" or "connect_error" */
+		int64_t n;
+	} retries[RUN_REASONS];
+	int n_retries;
+	int64_t took_ms;
+	int64_t *batches;        /* those with a request started in this run; owned */
+	int n_batches;
+};
+
+void run_release(struct run_summary *s);
+
+/* Sends until nothing is left, or it is stopped.  The connection is the
+ * ledger's until it returns.  -1: the state file or libcurl failed. */
+int run_loop(struct db *db, const struct run_options *o, struct run_summary *out,
+	     struct err *e) MUST_CHECK;
+
+#endif

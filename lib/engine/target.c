@@ -1,0 +1,118 @@
+#include "engine/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/safe.h"
+#include "domain/url.h"
+#include "engine/key.h"
+
+/* The batch's own headers: a JSON array of "Name: value". */
+static int read_headers(struct target *t, const struct batch *b, struct err *e)
+{
+	struct span list = span_of(b->headers), item;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	size_t pos = 0;
+
+	while (list.p && json_each(list, &pos, NULL, &item)) {
+		str_reset(&text);
+		json_string(item, &text);
+		const char *colon = strchr(str_z(&text), ':');
+		if (!colon || t->n_headers == TARGET_HEADERS)
+			return err_set(e, ERR_CONFIG, "the batch has headers that cannot be sent");
+		const char *value = colon + 1 + strspn(colon + 1, " ");
+		t->names[t->n_headers] = mem_copy(text.p, (size_t)(colon - text.p));
+		t->values[t->n_headers++] = mem_strdup(value);
+	}
+	return 0;
+}
+
+static int read_key(struct target *t, const struct batch *b, struct err *e)
+{
+	struct str key CLEANUP(str_release) = STR_INIT, name CLEANUP(str_release) = STR_INIT,
+		   value CLEANUP(str_release) = STR_INIT;
+	int rc = key_resolve(b->key_ref, &key, e);
+
+	if (rc > 0)
+		rc = key_header(b->key_header, str_span(&key), &name, &value, e) < 0 ? -1 : 1;
+	if (rc > 0) {
+		t->key_name = mem_strdup(str_z(&name));
+		t->key_value = mem_strdup(str_z(&value));
+	}
+	if (key.p)
+		explicit_bzero(key.p, key.n);
+	if (value.p)
+		explicit_bzero(value.p, value.n);
+	return rc < 0 ? -1 : 0;
+}
+
+static int build(struct target *t, const struct batch *b, struct err *e)
+{
+	if (read_headers(t, b, e) < 0 || read_key(t, b, e) < 0)
+		return -1;
+	t->with_key = http_headers_new();
+	t->without_key = http_headers_new();
+	for (int i = 0; i < t->n_headers; i++) {
+		struct span n = span_of(t->names[i]), v = span_of(t->values[i]);
+		if (http_headers_add(t->with_key, n, v, e) < 0 ||
+		    http_headers_add(t->without_key, n, v, e) < 0)
+			return -1;
+	}
+	if (!t->key_name)
+		return 0;
+	if (span_starts(str_span(&t->origin), "http://") && !url_is_local(str_span(&t->origin)))
+		log_warn("the key %s goes to %s without encryption",
+			 safe_show(span_of(b->key_ref), 80),
+			 safe_show(str_span(&t->origin), 100));
+	return http_headers_add(t->with_key, span_of(t->key_name), span_of(t->key_value), e);
+}
+
+struct target *target_new(const struct batch *b, const struct send *defaults)
+{
+	struct target *t = mem_alloc(sizeof *t);
+	struct send builtin = send_defaults();
+
+	t->batch = b->id;
+	t->file = b->file;
+	t->uuid = b->uuid;
+	t->base_url = mem_strdup(b->base_url);
+	url_origin(span_of(b->base_url), &t->origin);
+	t->send = (struct send)SEND_INIT;
+	send_fill(&t->send, &b->send);
+	if (defaults)
+		send_fill(&t->send, defaults);
+	send_fill(&t->send, &builtin);
+	send_release(&builtin);
+	t->limits = (struct http_limits){
+		.connect_ms = t->send.connect_ms, .first_byte_ms = t->send.first_byte_ms,
+		.stall_ms = t->send.stall_ms, .total_ms = t->send.total_ms,
+		.max_response = t->send.max_response,
+	};
+	struct err e = ERR_INIT;
+	if (build(t, b, &e) < 0)
+		t->problem = e;
+	return t;
+}
+
+void target_free(struct target *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < t->n_headers; i++) {
+		free(t->names[i]);
+		free(t->values[i]);
+	}
+	if (t->key_value)
+		explicit_bzero(t->key_value, strlen(t->key_value));
+	free(t->key_name);
+	free(t->key_value);
+	free(t->base_url);
+	str_release(&t->origin);
+	send_release(&t->send);
+	http_headers_free(t->with_key);
+	http_headers_free(t->without_key);
+	free(t);
+}

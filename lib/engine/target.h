@@ -1,0 +1,34 @@
+/* target: where and how the requests of one batch are sent.
+ *
+ * Made once per batch and run, by the ledger; immutable from then on, so that
+ * both threads may read it. */
+#ifndef FSL_ENGINE_TARGET_H
+#define FSL_ENGINE_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "domain/batch.h"
+#include "engine/http.h"
+
+enum { TARGET_HEADERS = 100 };
+
+struct target {
+	int64_t batch, file;
+	struct id uuid;
+	char *base_url;
+	struct str origin;             /* of the base URL: the key goes nowhere else */
+	struct send send;              /* every member set */
+	struct http_limits limits;
+	char *names[TARGET_HEADERS], *values[TARGET_HEADERS];
+	int n_headers;                 /* of --header */
+	char *key_name, *key_value;    /* NULL: no key */
+	struct http_headers *with_key, *without_key;
+	struct err problem;            /* set: it cannot be sent (no key) */
+};
+
+/* Never fails: what stands in the way is in `problem`. */
+struct target *target_new(const struct batch *b, const struct send *defaults);
+void target_free(struct target *t); /* wipes the key */
+
+#endif
