@@ -331,7 +331,6 @@ static int settle(struct tool *t, struct err *e)
 		return bad_value(&common.db, e);
 	}
 	t->db_is_default = !common.db;
-	t->db_is_default = !common.db;
 	t->db = common.db ? mem_strdup(common.db)
 			  : home_file("XDG_STATE_HOME", ".local/state", "fsl.db");
 	if (t->db)

@@ -37,7 +37,6 @@ struct tool {
 	const char *program;     /* "fsl-file" */
 	const char *verb;        /* "import"; NULL in a program without verbs */
 	char *db;                /* the state file's path; never NULL */
-	bool db_is_default;      /* nobody named it: its directory may be made */
 	bool db_is_default;      /* it was not named: its directory may be made */
 	enum tool_format format; /* table on a terminal, else plain, or as asked */
 	bool format_given;       /* --json or --plain was given */

@@ -17,7 +17,7 @@
 #include "domain/worker.h"
 #include "store/tx.h"
 
-enum { STEP_CANCEL = 20000 };
+enum { STEP_CANCEL = 50000 };
 
 enum {
 	Q_LAST, Q_BY_UUID, Q_BY_NAME, Q_GET, Q_BY_IDENTITY, Q_LIST, Q_OPEN, Q_INSERT, Q_SHOW,
@@ -433,19 +433,20 @@ static int cancel_some(struct db *db, int64_t id, uint32_t *after, struct err *e
 int64_t batch_cancel(struct db *db, int64_t id, struct err *e)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	int64_t total = 0;
 	uint32_t after = 0;
 
 	if (batch_get(db, id, &b, e) < 0)
 		return -1;
 	if (batch_terminal(b.status))
 		return 0;
-	for (int n = STEP_CANCEL; n == STEP_CANCEL; total += n) {
+	int64_t before = b.cancelled;
+	for (int n = STEP_CANCEL; n == STEP_CANCEL;) {
 		n = cancel_some(db, id, &after, e);
 		if (n < 0)
 			return -1;
 	}
-	return total;
+	/* What was rescued is among them. */
+	return batch_get(db, id, &b, e) < 0 ? -1 : b.cancelled - before;
 }
 
 /* Hidden first: whatever kills this leaves what the next writer sweeps. */

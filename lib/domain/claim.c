@@ -16,10 +16,10 @@ static const char *const texts[] = {
 	[Q_QUEUES] = "SELECT id, pending, retrying FROM queues WHERE batch = ?1 AND pending > 0",
 	[Q_FRESH] = "SELECT id FROM requests WHERE queue = ?1 AND state = 0 AND due = 0"
 		    " AND id > ?2 ORDER BY id LIMIT ?3",
-	[Q_DUE] = "SELECT id FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
-		  " AND due <= ?2 ORDER BY due LIMIT ?3",
+	[Q_DUE] = "SELECT due, id FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
+		  " AND due <= ?2 ORDER BY due, id LIMIT ?3 OFFSET ?4",
 	[Q_NEXT_DUE] = "SELECT due FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
-		       " ORDER BY due LIMIT 1",
+		       " ORDER BY due LIMIT 1 OFFSET ?2",
 };
 const struct stmt_set claim_sql = { "claim", texts, ARRAY_LEN(texts) };
 
@@ -28,6 +28,8 @@ enum { FEED_ROWS = 64 };
 /* What was read ahead of one queue. */
 struct feed {
 	int64_t queue, pending, retrying;
+	int64_t given;           /* due rows of this call: pending until they are started */
+	bool dry;                /* there are no more of them */
 	int64_t last;            /* the last row read from the file */
 	int64_t *rows;           /* FEED_ROWS of them once it is used */
 	int n, at;
@@ -54,20 +56,29 @@ struct claim {
 	int64_t due;
 };
 
+static bool is_in(const int64_t *list, int n, int64_t batch)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == batch)
+			return true;
+	return false;
+}
+
 struct claim *claim_new(const int64_t *batches, int n, const char *user)
 {
 	struct claim *c = mem_alloc(sizeof *c);
 
 	if (batches) {
-		c->wanted = mem_alloc((size_t)(n > 0 ? n : 1) * sizeof *c->wanted);
-		memcpy(c->wanted, batches, (size_t)n * sizeof *batches);
-		c->n_wanted = n;
+		c->wanted = mem_alloc((size_t)n * sizeof *c->wanted);
+		for (int i = 0; i < n; i++)
+			if (!is_in(c->wanted, c->n_wanted, batches[i]))
+				c->wanted[c->n_wanted++] = batches[i];
 	}
 	c->user = mem_strdup(user);
 	return c;
 }
 
-static void drop_sources(struct claim *c)
+void claim_forget(struct claim *c)
 {
 	for (int i = 0; i < c->n_sources; i++) {
 		for (int k = 0; k < c->sources[i].n_feeds; k++)
@@ -82,7 +93,7 @@ void claim_free(struct claim *c)
 {
 	if (!c)
 		return;
-	drop_sources(c);
+	claim_forget(c);
 	free(c->sources);
 	free(c->wanted);
 	free(c->skipped);
@@ -90,26 +101,13 @@ void claim_free(struct claim *c)
 	free(c);
 }
 
-void claim_forget(struct claim *c)
-{
-	drop_sources(c);
-}
-
-static bool is_skipped(const struct claim *c, int64_t batch)
-{
-	for (int i = 0; i < c->n_skipped; i++)
-		if (c->skipped[i] == batch)
-			return true;
-	return false;
-}
-
 void claim_skip(struct claim *c, int64_t batch)
 {
-	if (is_skipped(c, batch))
+	if (is_in(c->skipped, c->n_skipped, batch))
 		return;
 	c->skipped = mem_resize(c->skipped, (size_t)c->n_skipped + 1, sizeof *c->skipped);
 	c->skipped[c->n_skipped++] = batch;
-	drop_sources(c);
+	claim_forget(c);
 }
 
 static int count_open(const struct claim *c, struct stmt *q, int *n, struct err *e)
@@ -117,7 +115,7 @@ static int count_open(const struct claim *c, struct stmt *q, int *n, struct err 
 	int rc;
 
 	while ((rc = stmt_step(q, e)) > 0)
-		*n += !is_skipped(c, stmt_col_int(q, 0));
+		*n += !is_in(c->skipped, c->n_skipped, stmt_col_int(q, 0));
 	return rc;
 }
 
@@ -168,11 +166,7 @@ static int read_sources(struct claim *c, struct db *db, struct stmt *q, struct e
 		struct source s = { .batch = stmt_col_int(q, 0), .priority = stmt_col_int(q, 1),
 				    .expires = stmt_col_null(q, 2) ? INT64_MAX
 								   : stmt_col_int(q, 2) };
-		if (is_skipped(c, s.batch))
-			continue;
-		if (read_feeds(db, &s, e) < 0)
-			return -1;
-		if (s.n_feeds == 0)
+		if (is_in(c->skipped, c->n_skipped, s.batch))
 			continue;
 		if (c->n_sources == c->cap_sources) {
 			c->cap_sources = c->cap_sources ? c->cap_sources * 2 : 8;
@@ -180,6 +174,11 @@ static int read_sources(struct claim *c, struct db *db, struct stmt *q, struct e
 						sizeof *c->sources);
 		}
 		c->sources[c->n_sources++] = s;
+		struct source *kept = &c->sources[c->n_sources - 1];
+		if (read_feeds(db, kept, e) < 0)
+			return -1;
+		if (kept->n_feeds == 0)
+			c->n_sources--;
 	}
 	return rc;
 }
@@ -208,7 +207,7 @@ static int refresh(struct claim *c, struct db *db, struct err *e)
 		return -1;
 	if (c->fresh && version == c->version)
 		return 0;
-	drop_sources(c);
+	claim_forget(c);
 	if (c->wanted) {
 		for (int i = 0; i < c->n_wanted; i++) {
 			STMT(q, db, &claim_sql, Q_ONE);
@@ -233,7 +232,7 @@ static int fill(struct db *db, struct feed *f, int want, struct err *e)
 {
 	if (f->at < f->n)
 		return 1;
-	if (f->last == INT64_MAX || f->pending - f->retrying <= 0)
+	if (f->pending <= f->retrying)
 		return 0;
 	if (!f->rows)
 		f->rows = mem_alloc(FEED_ROWS * sizeof *f->rows);
@@ -247,7 +246,10 @@ static int fill(struct db *db, struct feed *f, int want, struct err *e)
 		f->rows[f->n++] = stmt_col_int(&q, 0);
 	if (rc < 0)
 		return -1;
-	f->last = f->n > 0 ? f->rows[f->n - 1] : INT64_MAX;
+	if (f->n > 0)
+		f->last = f->rows[f->n - 1];
+	else
+		f->pending = f->retrying; /* a strange hand: do not look again */
 	return f->n > 0;
 }
 
@@ -320,30 +322,72 @@ static int take_fresh(struct db *db, struct source *s, int64_t *rows, int n, str
 	return got;
 }
 
-/* Rows that are due again; once per call, since they stay pending until the
- * caller has started them. */
-static int take_due(struct db *db, struct source *s, int64_t now_ms, int64_t *rows,
-		    int n, struct err *e)
+struct due {
+	int64_t due, row;
+	struct feed *feed;
+};
+
+static int by_due(const void *pa, const void *pb)
+{
+	const struct due *a = pa, *b = pb;
+
+	if (a->due != b->due)
+		return a->due < b->due ? -1 : 1;
+	return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static int read_due(struct db *db, struct feed *f, int64_t now_ms, struct due *out, int n,
+		    struct err *e)
 {
 	int got = 0, rc;
 
-	for (int i = 0; i < s->n_feeds && got < n; i++) {
+	STMT(q, db, &claim_sql, Q_DUE);
+	stmt_int(&q, 1, f->queue);
+	stmt_int(&q, 2, now_ms);
+	stmt_int(&q, 3, n);
+	stmt_int(&q, 4, f->given);
+	while ((rc = stmt_step(&q, e)) > 0)
+		out[got++] = (struct due){ stmt_col_int(&q, 0), stmt_col_int(&q, 1), f };
+	f->dry = got == 0;
+	return rc < 0 ? -1 : got;
+}
+
+/* Up to n rows of one batch that are due again, the first due first. */
+static int take_due(struct db *db, struct source *s, int64_t now_ms, int64_t *rows,
+		    int n, struct err *e)
+{
+	struct due *found CLEANUP(mem_cleanup) = NULL;
+	int n_found = 0, got = 0;
+
+	for (int i = 0; i < s->n_feeds; i++) {
 		struct feed *f = &s->feeds[i];
-		if (f->retrying <= 0)
+		if (f->retrying <= 0 || f->dry)
 			continue;
-		STMT(q, db, &claim_sql, Q_DUE);
-		stmt_int(&q, 1, f->queue);
-		stmt_int(&q, 2, now_ms);
-		stmt_int(&q, 3, n - got);
-		while ((rc = stmt_step(&q, e)) > 0) {
-			rows[got++] = stmt_col_int(&q, 0);
-			f->pending--;
-			f->retrying--;
-		}
+		found = mem_resize(found, (size_t)n_found + (size_t)n, sizeof *found);
+		int rc = read_due(db, f, now_ms, found + n_found, n, e);
 		if (rc < 0)
 			return -1;
+		n_found += rc;
+	}
+	if (n_found > 1)
+		qsort(found, (size_t)n_found, sizeof *found, by_due);
+	for (; got < n && got < n_found; got++) {
+		struct feed *f = found[got].feed;
+		rows[got] = found[got].row;
+		f->given++;
+		f->pending--;
+		f->retrying--;
 	}
 	return got;
+}
+
+static int take(struct db *db, struct source *s, int64_t now_ms, int64_t *rows, int n,
+		struct err *e)
+{
+	int got = take_due(db, s, now_ms, rows, n, e);
+	int rc = got < 0 || got == n ? 0 : take_fresh(db, s, rows + got, n - got, e);
+
+	return got < 0 || rc < 0 ? -1 : got + rc;
 }
 
 /* Sources first..end-1 are equals: each gets its share, turn by turn. */
@@ -354,34 +398,25 @@ static int take_turns(struct claim *c, struct db *db, int first, int end, int64_
 
 	while (start < end && c->sources[start].batch <= c->last_batch)
 		start++;
-	if (start == end)
-		start = first;
-	for (int k = 0; k < count && got < n; k++) {
-		int i = first + (start - first + k) % count;
-		int rc = take_due(db, &c->sources[i], now_ms, rows + got, n - got, e);
-		if (rc < 0)
-			return -1;
-		got += rc;
-	}
-	for (bool any = true; any && got < n;) {
-		int share = (n - got) / count;
-		any = false;
+	for (int givers = count; got < n && givers > 0;) {
+		int share = (n - got) / givers > 0 ? (n - got) / givers : 1;
+		givers = 0;
 		for (int k = 0; k < count && got < n; k++) {
 			struct source *s = &c->sources[first + (start - first + k) % count];
-			int most = share > 0 ? share : 1;
-			int rc = take_fresh(db, s, rows + got, most < n - got ? most : n - got, e);
+			int most = share < n - got ? share : n - got;
+			int rc = take(db, s, now_ms, rows + got, most, e);
 			if (rc < 0)
 				return -1;
-			if (rc > 0) {
-				any = true;
+			if (rc > 0 && count > 1) /* one alone does not disturb the turns */
 				c->last_batch = s->batch;
-			}
+			givers += rc > 0;
 			got += rc;
 		}
 	}
 	return got;
 }
 
+/* When the next row is due that this call did not give. */
 static int find_due(struct claim *c, struct db *db, struct err *e)
 {
 	c->due = -1;
@@ -392,6 +427,7 @@ static int find_due(struct claim *c, struct db *db, struct err *e)
 				continue;
 			STMT(q, db, &claim_sql, Q_NEXT_DUE);
 			stmt_int(&q, 1, f->queue);
+			stmt_int(&q, 2, f->given);
 			int rc = stmt_step(&q, e);
 			if (rc < 0)
 				return -1;
@@ -402,6 +438,25 @@ static int find_due(struct claim *c, struct db *db, struct err *e)
 	return 0;
 }
 
+/* Is there a row that needs no due time? */
+static bool fresh_left(const struct claim *c)
+{
+	for (int i = 0; i < c->n_sources; i++)
+		for (int k = 0; k < c->sources[i].n_feeds; k++)
+			if (c->sources[i].feeds[k].pending > c->sources[i].feeds[k].retrying)
+				return true;
+	return false;
+}
+
+static void begin_call(struct claim *c)
+{
+	for (int i = 0; i < c->n_sources; i++)
+		for (int k = 0; k < c->sources[i].n_feeds; k++) {
+			c->sources[i].feeds[k].given = 0;
+			c->sources[i].feeds[k].dry = false;
+		}
+}
+
 int claim_next(struct claim *c, struct db *db, int64_t now_ms, int64_t *rows, int n,
 	       struct err *e)
 {
@@ -409,6 +464,7 @@ int claim_next(struct claim *c, struct db *db, int64_t now_ms, int64_t *rows, in
 
 	if (refresh(c, db, e) < 0)
 		return -1;
+	begin_call(c);
 	for (int first = 0, end; first < c->n_sources && got < n; first = end) {
 		for (end = first + 1; end < c->n_sources &&
 		     same_turn(&c->sources[first], &c->sources[end]); end++)
@@ -418,7 +474,7 @@ int claim_next(struct claim *c, struct db *db, int64_t now_ms, int64_t *rows, in
 			return -1;
 		got += rc;
 	}
-	if (got == n)
+	if (fresh_left(c))
 		c->due = 0;
 	else if (find_due(c, db, e) < 0)
 		return -1;

@@ -40,7 +40,8 @@ static const char *const texts[] = {
 	[Q_LINES] = "SELECT id, raw FROM lines WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
 	[Q_LINE] = "SELECT raw FROM lines WHERE id = ?1",
 	/* validating, in_progress, cancelling */
-	[Q_NEEDED] = "SELECT uuid FROM batches WHERE file = ?1 AND status IN (0, 1, 5) LIMIT 1",
+	[Q_NEEDED] = "SELECT f.uuid, b.uuid FROM batches b JOIN files f ON f.id = b.file"
+		     " WHERE b.file = ?1 AND b.status IN (0, 1, 5) LIMIT 1",
 	[Q_HIDE] = HIDE "id = ?1",
 	[Q_HIDE_LOADING] = HIDE "id = ?1 AND uuid = ?2 AND loader IS NOT NULL",
 	[Q_HIDE_UNUSED] = HIDE "id = ?1 AND uuid = ?2 AND (deleted = 1 OR automatic <> 0)"
@@ -317,23 +318,6 @@ int file_line(struct db *db, int64_t id, uint32_t line, struct str *raw, struct 
 	return rc;
 }
 
-/* 1: it is needed, and *batch tells by whom. */
-static int needed_by(struct db *db, int64_t id, struct id *batch, struct err *e)
-{
-	STMT(q, db, &file_sql, Q_NEEDED);
-	stmt_int(&q, 1, id);
-	int rc = stmt_step(&q, e);
-	if (rc > 0)
-		*batch = col_id(&q, 0);
-	return rc;
-}
-
-int file_needed(struct db *db, int64_t id, struct err *e)
-{
-	struct id batch;
-	return needed_by(db, id, &batch, e);
-}
-
 /* 1: the row is still that file, and no batch refers to it. */
 static int unused(struct db *db, int64_t id, struct id uuid, struct err *e)
 {
@@ -402,21 +386,25 @@ static int hide(struct db *db, int64_t id, struct err *e)
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
+int file_check_delete(struct db *db, int64_t id, struct err *e)
+{
+	char text[FILE_ID_BUF], hex[ID_HEX + 1];
+	STMT(q, db, &file_sql, Q_NEEDED);
+	stmt_int(&q, 1, id);
+	int rc = stmt_step(&q, e);
+	if (rc <= 0)
+		return rc;
+	err_set(e, ERR_STATE, "%s is needed by batch_%s, which is not finished",
+		file_id_text(col_id(&q, 0), text), id_hex(col_id(&q, 1), hex));
+	return err_hint(e, "cancel the batch first, or wait for it");
+}
+
 int file_delete(struct db *db, int64_t id, struct err *e)
 {
 	struct file f CLEANUP(file_release) = FILE_INIT;
-	struct id batch;
-	char text[FILE_ID_BUF], hex[ID_HEX + 1];
 	TX(tx);
-	if (tx_begin(&tx, db, e) < 0 || file_get(db, id, &f, e) < 0)
-		return -1;
-	int rc = needed_by(db, id, &batch, e);
-	if (rc > 0) {
-		err_set(e, ERR_STATE, "%s is needed by batch_%s, which is not finished",
-			file_id_text(f.uuid, text), id_hex(batch, hex));
-		return err_hint(e, "cancel the batch first, or wait for it");
-	}
-	if (rc < 0 || hide(db, id, e) < 0 || tx_commit(&tx, e) < 0)
+	if (tx_begin(&tx, db, e) < 0 || file_get(db, id, &f, e) < 0 ||
+	    file_check_delete(db, id, e) < 0 || hide(db, id, e) < 0 || tx_commit(&tx, e) < 0)
 		return -1;
 	return remove_rows(db, id, f.uuid, e);
 }

@@ -57,13 +57,12 @@ int file_lines(struct db *db, int64_t id, file_line_fn *fn, void *ctx,
 int file_line(struct db *db, int64_t id, uint32_t line, struct str *raw,
 	      struct err *e) MUST_CHECK;
 
-/* Does a batch that is not terminal need the file?  1, 0, -1. */
-int file_needed(struct db *db, int64_t id, struct err *e) MUST_CHECK;
-
 /* Deletes the file: ERR_STATE while a batch that is not terminal needs it.
  * If batches still show it, it is only hidden and goes with the last of
  * them.  Rows go in steps of 10,000 or 16 MiB, each its own transaction. */
 int file_delete(struct db *db, int64_t id, struct err *e) MUST_CHECK;
+/* What it would say; changes nothing. */
+int file_check_delete(struct db *db, int64_t id, struct err *e) MUST_CHECK;
 
 /* What a writer does first: removes files whose import died, and hidden or
  * automatic ones that no batch needs any more.  An automatic one that another

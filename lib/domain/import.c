@@ -198,7 +198,7 @@ static int keep(struct reading *r, struct span text, uint32_t number, struct err
 	struct import *im = r->im;
 	im->lines++;
 	if (im->line)
-		im->line(im->ctx, &r->line);
+		im->line(im->line_ctx, &r->line);
 	struct importrows_line l = {
 		.number = number, .raw = with_defaults(r, text),
 		.custom_id = r->line.custom_id, .model = r->line.model,

@@ -37,8 +37,9 @@ struct import {
 	void (*problem)(void *ctx, const char *file, int64_t line,
 			const struct line_problem *why);
 	void (*progress)(void *ctx, int64_t lines, int64_t bytes); /* of the input */
-	void (*line)(void *ctx, const struct line *l); /* each good one, or NULL */
 	void *ctx;
+	void (*line)(void *ctx, const struct line *l); /* each good one, or NULL */
+	void *line_ctx;
 	/* found */
 	int64_t lines;          /* good ones */
 	int64_t bad;            /* problems */

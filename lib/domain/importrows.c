@@ -15,12 +15,13 @@
 enum {
 	CHUNK_BYTES = 2 << 20,
 	CHUNK_LINES = 10000,
+	MANY = 8,    /* rows of one INSERT */
 	MODELS = 64, /* remembered with their rows */
 	SHOWN = 128,
 };
 
 enum {
-	Q_LEFT, Q_FILE, Q_TEMPLATE, Q_LINE, Q_MODEL, Q_NAMED, Q_SHOW, Q_ADOPT, Q_PROTECT,
+	Q_LEFT, Q_FILE, Q_TEMPLATE, Q_LINE, Q_TEMPLATES, Q_LINES, Q_MODEL, Q_NAMED, Q_SHOW, Q_ADOPT, Q_PROTECT,
 };
 static const char *const texts[] = {
 	[Q_LEFT] = "SELECT 1 FROM files WHERE loader = ?1 LIMIT 1",
@@ -29,6 +30,14 @@ static const char *const texts[] = {
 	[Q_TEMPLATE] = "INSERT INTO templates (id, custom_id, model, hash)"
 		       " VALUES (?1, ?2, ?3, ?4)",
 	[Q_LINE] = "INSERT INTO lines (id, raw) VALUES (?1, ?2)",
+	/* The same for eight of them: a statement costs as much as a row. */
+	[Q_TEMPLATES] = "/*scan*/ INSERT INTO templates (id, custom_id, model, hash) VALUES"
+			" (?1, ?2, ?3, ?4), (?5, ?6, ?7, ?8), (?9, ?10, ?11, ?12),"
+			" (?13, ?14, ?15, ?16), (?17, ?18, ?19, ?20), (?21, ?22, ?23, ?24),"
+			" (?25, ?26, ?27, ?28), (?29, ?30, ?31, ?32)",
+	[Q_LINES] = "/*scan*/ INSERT INTO lines (id, raw) VALUES"
+		    " (?1, ?2), (?3, ?4), (?5, ?6), (?7, ?8), (?9, ?10),"
+		    " (?11, ?12), (?13, ?14), (?15, ?16)",
 	[Q_MODEL] = "INSERT INTO file_models (file, model, requests) VALUES (?1, ?2, ?3)"
 		    " ON CONFLICT (file, model) DO UPDATE SET requests = requests + ?3",
 	[Q_NAMED] = "SELECT id, uuid FROM files WHERE name = ?1",
@@ -165,28 +174,34 @@ static int insert_file(struct importrows *r, struct err *e)
 	return 0;
 }
 
-static int insert_rows(struct importrows *r, struct err *e)
+/* `n` rows from the given one on: one, or MANY. */
+static int insert_some(struct importrows *r, const struct row *w, int n, struct err *e)
 {
-	STMT(template, r->db, &importrows_sql, Q_TEMPLATE);
-	STMT(line, r->db, &importrows_sql, Q_LINE);
-	for (int i = 0; i < r->n; i++) {
-		const struct row *w = &r->rows[i];
+	STMT(template, r->db, &importrows_sql, n == MANY ? Q_TEMPLATES : Q_TEMPLATE);
+	STMT(line, r->db, &importrows_sql, n == MANY ? Q_LINES : Q_LINE);
+	for (int i = 0; i < n; i++, w++) {
 		struct span raw = { r->bytes.p + w->at, w->raw_n };
 		struct span custom_id = { raw.p + raw.n, w->custom_id_n };
 		struct span model = { custom_id.p + custom_id.n, w->model_n };
 		int64_t key = r->file << 32 | w->number, m = model_row(r, model, e);
 		if (m < 0)
 			return -1;
-		stmt_int(&template, 1, key);
-		stmt_text(&template, 2, custom_id);
-		stmt_int(&template, 3, m);
-		stmt_blob(&template, 4, w->hash.b, ID_BYTES);
-		stmt_int(&line, 1, key);
-		stmt_blob(&line, 2, raw.p, raw.n);
-		if (stmt_step(&template, e) < 0 || stmt_step(&line, e) < 0)
+		stmt_int(&template, 4 * i + 1, key);
+		stmt_text(&template, 4 * i + 2, custom_id);
+		stmt_int(&template, 4 * i + 3, m);
+		stmt_blob(&template, 4 * i + 4, w->hash.b, ID_BYTES);
+		stmt_int(&line, 2 * i + 1, key);
+		stmt_blob(&line, 2 * i + 2, raw.p, raw.n);
+	}
+	return stmt_step(&template, e) < 0 || stmt_step(&line, e) < 0 ? -1 : 0;
+}
+
+static int insert_rows(struct importrows *r, struct err *e)
+{
+	for (int i = 0, n; i < r->n; i += n) {
+		n = r->n - i < MANY ? 1 : MANY;
+		if (insert_some(r, &r->rows[i], n, e) < 0)
 			return -1;
-		stmt_again(&template);
-		stmt_again(&line);
 	}
 	for (int i = 0; i < MODELS; i++)
 		if (count_models(r, &r->models[i], e) < 0)

@@ -7,7 +7,8 @@
 
 enum {
 	Q_START, Q_FLY, Q_LAND, Q_SETTLE, Q_AGAIN, Q_ATTEMPT, Q_ANSWER, Q_UNSTART,
-	Q_FLIGHTS, Q_ROW, Q_CANCEL_SOME, Q_CANCEL, Q_REOPEN,
+	Q_FLIGHTS, Q_ROW, Q_NTH, Q_LAST, Q_SIZE, Q_QUEUES, Q_FRESH, Q_DUE, Q_CANCEL_SOME, Q_CANCEL,
+	Q_REOPEN,
 };
 static const char *const texts[] = {
 	[Q_ROW] = "SELECT queue, state, due, tries, counted, throttled, round FROM requests"
@@ -30,8 +31,18 @@ static const char *const texts[] = {
 	[Q_FLIGHTS] = "SELECT f.request, f.n, f.started_ms, r.queue, r.counted"
 		      " FROM flights f JOIN requests r ON r.id = f.request"
 		      " WHERE f.request > ?2 AND f.worker = ?1 ORDER BY f.request LIMIT 1",
-	[Q_CANCEL_SOME] = "SELECT id, queue, due FROM requests WHERE id > ?1 AND id <= ?2"
-			  " AND state = 0 ORDER BY id LIMIT ?3",
+	[Q_NTH] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
+		  " ORDER BY id LIMIT 1 OFFSET ?3",
+	[Q_LAST] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
+		   " ORDER BY id DESC LIMIT 1",
+	[Q_SIZE] = "SELECT count(*) FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0",
+	[Q_QUEUES] = "SELECT id FROM queues WHERE batch = ?1",
+	[Q_FRESH] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due = 0"
+		    " AND id > ?2 AND id <= ?3",
+	[Q_DUE] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
+		  " AND id > ?2 AND id <= ?3",
+	[Q_CANCEL_SOME] = "UPDATE requests SET state = 4, due = 0"
+			  " WHERE id > ?1 AND id <= ?2 AND state = 0",
 	[Q_CANCEL] = "UPDATE requests SET state = 4, due = 0 WHERE id = ?1 AND state = 0",
 	[Q_REOPEN] = "UPDATE requests SET state = 0, due = 0, counted = 0, throttled = 0,"
 		     " round = round + 1, answer = NULL WHERE id = ?1 AND state >= 3",
@@ -223,9 +234,10 @@ int request_release(struct tally *t, int64_t worker, int64_t row, int64_t n,
 	int64_t due;
 	struct tally_batch *b = tally_batch(t, request_batch(row), e);
 
-	if (!b || look(t, row, &r, &state, &due, e) < 0)
-		return -1;
-	int rc = land(t, worker, row, n, e);
+	int rc = b ? look(t, row, &r, &state, &due, e) : -1;
+
+	if (rc > 0)
+		rc = land(t, worker, row, n, e);
 	if (rc <= 0)
 		return rc;
 	enum request_state to = b->status == BATCH_IN_PROGRESS ? REQUEST_PENDING
@@ -296,33 +308,81 @@ int request_cancel(struct tally *t, int64_t row, struct err *e)
 	return 1;
 }
 
+/* Rows from `first` (not itself) to `last`. */
+struct range {
+	int64_t first, last;
+};
+
+/* The first row of a query over a range, 0 if there is none. */
+static int64_t find(struct db *db, int query, struct range r, int64_t skip, struct err *e)
+{
+	STMT(q, db, &request_sql, query);
+	stmt_int(&q, 1, r.first);
+	stmt_int(&q, 2, r.last);
+	if (query == Q_NTH)
+		stmt_int(&q, 3, skip);
+	int rc = stmt_step(&q, e);
+	return rc > 0 ? stmt_col_int(&q, 0) : rc;
+}
+
+static int64_t count(struct db *db, int query, int64_t queue, struct range r, struct err *e)
+{
+	STMT(q, db, &request_sql, query);
+	stmt_int(&q, 1, queue);
+	stmt_int(&q, 2, r.first);
+	stmt_int(&q, 3, r.last);
+	return stmt_step(&q, e) < 0 ? -1 : stmt_col_int(&q, 0);
+}
+
+static int cancel_range(struct db *db, struct range r, struct err *e)
+{
+	STMT(q, db, &request_sql, Q_CANCEL_SOME);
+	stmt_int(&q, 1, r.first);
+	stmt_int(&q, 2, r.last);
+	return stmt_run(&q, e);
+}
+
+/* Tells the tally of the pending rows in the range, of which there are n: each
+ * queue's are counted in the index, the last one has those that are left. */
+static int tell_range(struct tally *t, struct tally_batch *b, struct range r, int n,
+		      struct err *e)
+{
+	STMT(q, t->db, &request_sql, Q_QUEUES);
+	stmt_int(&q, 1, b->id);
+	int rc = stmt_step(&q, e);
+	while (rc > 0) {
+		int64_t queue = stmt_col_int(&q, 0);
+		rc = stmt_step(&q, e);
+		int64_t due = count(t->db, Q_DUE, queue, r, e);
+		int64_t fresh = rc > 0 ? count(t->db, Q_FRESH, queue, r, e) : n - due;
+		if (due < 0 || fresh < 0)
+			return -1;
+		for (int64_t i = 0; i < due + fresh; i++)
+			tally_move(t, b, queue, REQUEST_PENDING, REQUEST_CANCELLED, i < due);
+		n -= (int)(due + fresh);
+	}
+	return rc;
+}
+
+/* A million are cancelled in a second: one UPDATE, nothing row by row. */
 int request_cancel_some(struct tally *t, int64_t batch, uint32_t *after, int limit,
 			struct err *e)
 {
 	struct tally_batch *b = tally_batch(t, batch, e);
-	int n = 0, rc;
+	struct range r = { request_row(batch, *after), request_row(batch, UINT32_MAX) };
 
-	if (!b)
+	int64_t end = b ? find(t->db, Q_NTH, r, limit - 1, e) : -1;
+	bool all = end == 0;
+	if (all)
+		end = find(t->db, Q_LAST, r, 0, e);
+	if (end <= 0)
+		return (int)end;
+	r.last = end;
+	int n = all ? (int)find(t->db, Q_SIZE, r, 0, e) : limit;
+	if (n < 0 || tell_range(t, b, r, n, e) < 0 || cancel_range(t->db, r, e) < 0)
 		return -1;
-	STMT(find, t->db, &request_sql, Q_CANCEL_SOME);
-	STMT(move, t->db, &request_sql, Q_CANCEL);
-	stmt_int(&find, 1, request_row(batch, *after));
-	stmt_int(&find, 2, request_row(batch, UINT32_MAX));
-	stmt_int(&find, 3, limit);
-	/* The query walks upwards by key and the update does not move keys, so
-	 * that changing the row behind the cursor is well defined. */
-	while ((rc = stmt_step(&find, e)) > 0) {
-		int64_t row = stmt_col_int(&find, 0);
-		stmt_int(&move, 1, row);
-		if (stmt_run(&move, e) < 0)
-			return -1;
-		stmt_again(&move);
-		tally_move(t, b, stmt_col_int(&find, 1), REQUEST_PENDING, REQUEST_CANCELLED,
-			   stmt_col_int(&find, 2) > 0);
-		*after = request_line(row);
-		n++;
-	}
-	return rc < 0 ? -1 : n;
+	*after = request_line(end);
+	return n;
 }
 
 int request_reopen(struct tally *t, int64_t row, struct err *e)

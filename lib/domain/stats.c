@@ -66,6 +66,47 @@ void stats_add(struct stats *s, const struct line *l)
 	m->limited = m->limited || l->max_tokens > 0;
 }
 
+/* A stored line, checked when it was imported. */
+struct stored {
+	struct stats *s;
+	struct line line;
+};
+
+static void stored_release(struct stored *f)
+{
+	line_release(&f->line);
+}
+
+static int on_stored(void *ctx, uint32_t number, struct span raw, struct err *e)
+{
+	struct stored *f = ctx;
+	struct line_problem why;
+	if (line_read(&f->line, raw, NULL, &why) < 0)
+		return err_set(e, ERR_INTERNAL, "line %lu of the file: %s",
+			       (unsigned long)number, why.text);
+	stats_add(f->s, &f->line);
+	return 0;
+}
+
+int stats_add_file(struct stats *s, struct db *db, int64_t file, struct err *e)
+{
+	struct stored f CLEANUP(stored_release) = { s, LINE_INIT };
+	return file_lines(db, file, on_stored, &f, e);
+}
+
+static void on_line(void *ctx, const struct line *l)
+{
+	stats_add(ctx, l);
+}
+
+int stats_add_input(struct stats *s, struct import *im, struct err *e)
+{
+	im->rules = (struct line_rules){ .allow_secrets = true, .default_url = "/" };
+	im->line = on_line;
+	im->line_ctx = s;
+	return import_check(im, e);
+}
+
 static int by_requests(const void *a, const void *b)
 {
 	const struct model *x = a, *y = b;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "domain/import.h"
 #include "domain/line.h"
 
 struct stats;
@@ -14,6 +15,10 @@ void stats_free(struct stats *s); /* NULL is fine */
 void stats_cleanup(struct stats **s);
 
 void stats_add(struct stats *s, const struct line *l);
+/* All lines of a stored file, or of an input that is checked on the way as
+ * import_check() does (but for urls and secrets, which do not matter here). */
+int stats_add_file(struct stats *s, struct db *db, int64_t file, struct err *e) MUST_CHECK;
+int stats_add_input(struct stats *s, struct import *im, struct err *e) MUST_CHECK;
 
 struct stats_model {
 	struct span model;          /* valid as long as the stats */

@@ -115,7 +115,10 @@ static int flush_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, s
 	stmt_int(&q, 12, b->cached_tokens);
 	stmt_int(&q, 13, b->output_tokens);
 	stmt_int(&q, 14, b->reasoning_tokens);
-	if (stmt_step(&q, e) < 0)
+	int rc = stmt_step(&q, e);
+	if (rc == 0)
+		err_set(e, ERR_INTERNAL, "batch row %lld is gone", (long long)b->id);
+	if (rc <= 0)
 		return -1;
 	int64_t left = stmt_col_int(&q, 0);
 	if (left == 0 && !batch_terminal(b->status))

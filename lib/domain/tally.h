@@ -46,12 +46,12 @@ struct tally {
 void tally_begin(struct tally *t, struct db *db);
 void tally_release(struct tally *t);
 
-/* The batch's line in the tally; loads status and answer number from the
- * file.  NULL on error. */
+/* The batch's line in the tally, valid until the next call; loads status and
+ * answer number from the file.  NULL on error. */
 struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e) MUST_CHECK;
 
-/* One request of the queue moves; `retrying`: the pending side of the move is
- * one that was tried before. */
+/* One request of the queue moves; `retrying`: on the pending side of the move
+ * it has a due time. */
 void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
 		enum request_state from, enum request_state to, bool retrying);
 

@@ -24,7 +24,7 @@ static bool readable(int fd)
 	return fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
-/* Sleeps until somebody rings, or has to stop: false. */
+/* Sleeps until somebody rings or there is a reason to stop. */
 static int wait_for_bell(int bell, const struct follow *f, struct err *e)
 {
 	struct pollfd p[] = {
@@ -36,7 +36,9 @@ static int wait_for_bell(int bell, const struct follow *f, struct err *e)
 	if (poll(p, ARRAY_LEN(p), LOOK_MS) < 0 && errno != EINTR)
 		return err_sys(e, ERR_INTERNAL, "cannot wait");
 	side_heard(bell);
-	return !(p[2].revents & (POLLERR | POLLNVAL));
+	if (p[2].revents & (POLLERR | POLLNVAL))
+		return err_set(e, ERR_PIPE, "the reader went away");
+	return 0;
 }
 
 int follow_results(struct db *db, int64_t id, struct follow *f, result_fn *fn, void *ctx,
@@ -45,10 +47,9 @@ int follow_results(struct db *db, int64_t id, struct follow *f, result_fn *fn, v
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	int bell CLEANUP(close_fd) = side_listen(db_side(db), e);
 	bool told = !f->tell_idle;
-	int rc = 1;
 
 	f->results.completion_order = true;
-	while (bell >= 0 && rc > 0) {
+	while (bell >= 0) {
 		/* Both are looked at before the batch is: what ended until then is
 		 * in what is read afterwards. */
 		bool stop = readable(f->stop_fd), idle = !side_any_worker(db_side(db));
@@ -62,9 +63,10 @@ int follow_results(struct db *db, int64_t id, struct follow *f, result_fn *fn, v
 			told = true;
 			log_note("no worker is running: fsl-run starts one");
 		}
-		rc = wait_for_bell(bell, f, e);
+		if (wait_for_bell(bell, f, e) < 0)
+			return -1;
 	}
-	return bell < 0 ? -1 : rc;
+	return -1;
 }
 
 /* How many of them are terminal. */

@@ -16,7 +16,7 @@ struct follow {
 	struct result_options results; /* always in the order of completion */
 	int64_t after;   /* as in result_each(): moves on */
 	int stop_fd;     /* readable: stop; -1: none */
-	int reader_fd;   /* of the output: stop when its reader went away; -1: none */
+	int reader_fd;   /* of the output: ERR_PIPE when its reader went away; -1: none */
 	bool tell_idle;  /* say so once when no worker lives */
 	/* Called when all that is finished was given, before waiting; or NULL. */
 	int (*caught_up)(void *ctx, struct err *e);

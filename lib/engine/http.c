@@ -5,7 +5,7 @@
 #include <string.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -78,6 +78,9 @@ void http_headers_free(struct http_headers *h)
 {
 	if (!h)
 		return;
+	/* One of them may be the key. */
+	for (struct curl_slist *l = h->list; l; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
 	curl_slist_free_all(h->list);
 	free(h);
 }
@@ -91,6 +94,7 @@ int http_headers_add(struct http_headers *h, struct span name, struct span value
 		return err_set(e, ERR_INPUT, "header '%s' has a name or a value that HTTP forbids",
 			       safe_show(name, 80));
 	struct curl_slist *list = curl_slist_append(h->list, str_z(&line));
+	explicit_bzero(line.p, line.n);
 	if (!list)
 		BUG("out of memory");
 	h->list = list;
@@ -111,12 +115,24 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
 	return 0;
 }
 
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct http *h = user;
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	poller_opened(h->poller, fd);
+	return fd;
+}
+
 static int on_close(void *user, curl_socket_t fd)
 {
 	struct http *h = user;
 
-	poller_closed(h->poller, fd);
-	return close(fd);
+	poller_close(h->poller, fd);
+	return 0;
 }
 
 static int on_timer(CURLM *multi, long ms, void *user)
@@ -168,6 +184,8 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, &s->wire);
 	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, wire_on_send);
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, &s->wire);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, h);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, s);
@@ -431,8 +449,10 @@ int http_wait(struct http *h, int64_t timeout_ms, struct err *e)
 	struct poller_event events[EVENTS];
 	int running;
 
+	int before = h->in_flight;
 	run_timers(h, clock_mono_us());
-	int64_t wait = sleep_us(h, timeout_ms, clock_mono_us());
+	/* A call that ended just now is news for the caller: no sleep then. */
+	int64_t wait = h->in_flight < before ? 0 : sleep_us(h, timeout_ms, clock_mono_us());
 	int n = poller_wait(h->poller, wait == INT64_MAX ? -1 : wait, events, EVENTS, e);
 	if (n < 0)
 		return -1;

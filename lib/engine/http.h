@@ -56,7 +56,7 @@ enum { HTTP_OWN_HEADERS = 208 };
 struct http_call {
 	/* Set by the caller; everything must stay until the call has ended. */
 	const char *url, *method;       /* method in upper case */
-	struct span body;               /* SPAN_NONE: none */
+	struct span body;               /* SPAN_NONE: none, and always for HEAD */
 	const struct http_headers *headers;
 	struct str own;                 /* more lines, "Name: value" each with a NUL behind it */
 	const struct http_limits *limits;

@@ -30,14 +30,18 @@ void job_free(struct job *j)
 
 void job_reset(struct job *j)
 {
+	/* These may be large: a stray 16 MB answer must not stay for ever. */
+	str_release(&j->call.answer);
+	str_release(&j->call.telling);
+	*j = (struct job){
+		.raw = j->raw, .url = j->url, .body = j->body, .line = j->line,
+		.message = j->message, .call.own = j->call.own,
+	};
 	str_reset(&j->raw);
 	str_reset(&j->url);
 	str_reset(&j->body);
 	str_reset(&j->message);
 	str_reset(&j->call.own);
-	/* These may be large: a stray 16 MB answer must not stay for ever. */
-	str_release(&j->call.answer);
-	str_release(&j->call.telling);
 }
 
 /* Appends "Name: value" and the NUL that ends it in the list of own lines. */
@@ -84,12 +88,9 @@ static int own_headers(struct job *j, bool key)
 	return 0;
 }
 
-static bool target_has(const struct target *t, const char *name)
+static bool is_given(const struct job *j, const char *name)
 {
-	for (int i = 0; i < t->n_headers; i++)
-		if (span_is_nocase(span_of(t->names[i]), name))
-			return true;
-	return false;
+	return target_has(j->target, name) || line_has(&j->line, name);
 }
 
 static int headers(struct job *j)
@@ -106,11 +107,11 @@ static int headers(struct job *j)
 	j->call.headers = with_key ? t->with_key : t->without_key;
 	if (j->line.headers.p && own_headers(j, with_key) < 0)
 		return -1;
-	if (j->call.body.p && !target_has(t, "Content-Type") && !line_has(&j->line, "Content-Type") &&
+	if (j->call.body.p && !is_given(j, "Content-Type") &&
 	    own_line(j, SPAN_LIT("Content-Type"), j->line.body.p[0] == '"'
 		     ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json")) < 0)
 		return -1;
-	if (t->send.no_idempotency_key == 1)
+	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
 		return 0;
 	str_addz(&key, batch_request_text(t->uuid, request_line(j->req.row), id));
 	if (j->req.round > 0) /* servers replay a stored failure under the old key */
@@ -137,7 +138,8 @@ int job_prepare(struct job *j)
 	url_join(span_of(j->target->base_url), j->line.url, &j->url);
 	call->url = str_z(&j->url);
 	call->method = j->line.method.p;
-	call->body = line_body_bytes(&j->line, &j->body);
+	call->body = span_is(j->line.method, "HEAD") ? SPAN_NONE
+						     : line_body_bytes(&j->line, &j->body);
 	call->limits = &j->target->limits;
 	call->user = j;
 	if (headers(j) < 0)
@@ -156,15 +158,25 @@ static void write_message(struct job *j)
 		str_addz(m, call->message);
 	else
 		answer_message(str_span(&call->answer), j->kind, m);
-	if (j->decision.exhausted)
-		str_addf(m, "%safter %lld attempts", m->n > 0 ? ", " : "",
-			 (long long)(j->decision.throttled ? j->req.throttled : j->req.counted) + 1);
+	if (j->target->secret) /* some servers repeat it */
+		safe_redact(m, span_of(j->target->secret));
+	if (!j->decision.exhausted)
+		return;
+	int64_t n = (j->decision.throttled ? j->req.throttled : j->req.counted) + 1;
+	str_addf(m, "%safter %lld attempt%s", m->n > 0 ? ", " : "", (long long)n,
+		 n == 1 ? "" : "s");
+}
+
+/* No byte is no body. */
+static struct span answer(const struct job *j)
+{
+	return j->call.answer.n > 0 ? str_span(&j->call.answer) : SPAN_NONE;
 }
 
 void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 {
 	struct http_call *call = &j->call;
-	struct span body = str_span(&call->answer);
+	struct span body = answer(j);
 
 	j->kind = answer_read(body, &j->usage);
 	struct retry_facts f = {
@@ -194,7 +206,7 @@ struct request_end job_end(const struct job *j, int64_t worker)
 		.message = ok ? NULL : str_z(&j->message),
 		.request_id = call->request_id[0] ? span_of(call->request_id) : SPAN_NONE,
 		.kind = (int)j->kind,
-		.body = call->answer.n > 0 ? str_span(&call->answer) : SPAN_NONE,
+		.body = answer(j),
 		.bytes = call->bytes,
 		.headers = call->telling.n > 0 ? str_span(&call->telling) : SPAN_NONE,
 		.input_tokens = j->usage.input, .cached_tokens = j->usage.cached,

@@ -82,10 +82,13 @@ int key_resolve(const char *ref, struct str *out, struct err *e)
 		struct str path CLEANUP(str_release) = STR_INIT;
 		if (!dir)
 			return err_set(e, ERR_NOPERM, "key %s: CREDENTIALS_DIRECTORY is not set", shown(ref));
+		if (!ref[5] || strchr(ref + 5, '/'))
+			return err_set(e, ERR_NOPERM, "key %s: is no name of a credential", shown(ref));
 		str_addf(&path, "%s/%s", dir, ref + 5);
 		return from_file(str_z(&path), ref, false, out, e);
 	}
-	return err_set(e, ERR_NOPERM, "key %s: is no env:NAME, file:PATH, cred:NAME or none", shown(ref));
+	/* Not shown: it might be the key itself. */
+	return err_set(e, ERR_NOPERM, "the key is no env:NAME, file:PATH, cred:NAME or none");
 }
 
 int key_header(const char *template_text, struct span key, struct str *name,
@@ -96,6 +99,8 @@ int key_header(const char *template_text, struct span key, struct str *name,
 
 	if (!colon || !hole || hole < colon || strstr(hole + 2, "{}"))
 		return err_set(e, ERR_USAGE, "'%s' is no header with one {} for the key", shown(t));
+	/* In one piece: growing would leave copies of the key behind. */
+	str_reserve(value, strlen(t) + key.n);
 	str_add(name, t, (size_t)(colon - t));
 	for (colon++; *colon == ' '; colon++)
 		;

@@ -1,8 +1,8 @@
 /* key: the secret behind a key reference, fetched when it is needed.
  *
  *   env:NAME    the environment variable
- *   file:PATH   first line of a file that is ours and that nobody else can
- *               read (mode 0600 or stricter)
+ *   file:PATH   first line of a file that is ours (or root's) and that nobody
+ *               else can read (mode 0600 or stricter)
  *   cred:NAME   the file NAME in $CREDENTIALS_DIRECTORY (systemd.exec(5))
  *   none        no key
  *
@@ -15,7 +15,7 @@
 
 /* 1: the key is appended to *out; 0: the reference is "none"; -1: it does not
  * resolve (ERR_NOPERM, the message names the reference and the reason, never
- * the secret). */
+ * the secret, which may have been given in the reference's place). */
 int key_resolve(const char *ref, struct str *out, struct err *e) MUST_CHECK;
 
 /* Splits a header template "Name: text {} text" and puts the key in: name and

@@ -165,7 +165,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 static int capacity(const struct ledger *l)
 {
 	double ahead = l->rate * 2 * l->cycle;
-	int limit = l->jobs * 4 < AHEAD_MAX ? l->jobs * 4 : AHEAD_MAX;
+	int limit = l->jobs * 16 < AHEAD_MAX ? l->jobs * 16 : AHEAD_MAX;
 
 	return l->jobs + (ahead < limit ? (int)ahead : limit);
 }

@@ -2,17 +2,19 @@
 
 int64_t retry_ceiling(const struct send *s, int64_t n)
 {
+	/* In millionths: a delay of 1 ms grows by fractions too. */
 	__extension__ typedef unsigned __int128 wide;
-	wide ms = (wide)s->retry_delay_ms;
+	wide delay = (wide)s->retry_delay_ms * 1000000;
+	wide limit = (wide)s->retry_max_delay_ms * 1000000;
 
 	/* Stops when it is past the limit: no overflow, whatever n. */
-	for (int64_t i = 0; i < n && ms < (wide)s->retry_max_delay_ms && ms > 0; i++) {
-		wide next = ms * (wide)s->retry_factor_micro / 1000000;
-		if (next == ms)
-			break; /* factor 1, or a delay too small to grow */
-		ms = next;
+	for (int64_t i = 0; i < n && delay < limit; i++) {
+		wide next = delay * (wide)s->retry_factor_micro / 1000000;
+		if (next == delay)
+			break; /* no delay, or factor 1 */
+		delay = next;
 	}
-	return ms < (wide)s->retry_max_delay_ms ? (int64_t)ms : s->retry_max_delay_ms;
+	return (int64_t)((delay < limit ? delay : limit) / 1000000);
 }
 
 static bool may_retry(const struct send *s, const struct retry_facts *f)

@@ -13,11 +13,11 @@
 /* The batch's own headers: a JSON array of "Name: value". */
 static int read_headers(struct target *t, const struct batch *b, struct err *e)
 {
-	struct span list = span_of(b->headers), item;
+	struct span list = span_of(b->headers), none, item;
 	struct str text CLEANUP(str_release) = STR_INIT;
 	size_t pos = 0;
 
-	while (list.p && json_each(list, &pos, NULL, &item)) {
+	while (list.p && json_each(list, &pos, &none, &item)) {
 		str_reset(&text);
 		json_string(item, &text);
 		const char *colon = strchr(str_z(&text), ':');
@@ -30,6 +30,14 @@ static int read_headers(struct target *t, const struct batch *b, struct err *e)
 	return 0;
 }
 
+bool target_has(const struct target *t, const char *name)
+{
+	for (int i = 0; i < t->n_headers; i++)
+		if (span_is_nocase(span_of(t->names[i]), name))
+			return true;
+	return false;
+}
+
 static int read_key(struct target *t, const struct batch *b, struct err *e)
 {
 	struct str key CLEANUP(str_release) = STR_INIT, name CLEANUP(str_release) = STR_INIT,
@@ -38,7 +46,10 @@ static int read_key(struct target *t, const struct batch *b, struct err *e)
 
 	if (rc > 0)
 		rc = key_header(b->key_header, str_span(&key), &name, &value, e) < 0 ? -1 : 1;
-	if (rc > 0) {
+	if (rc > 0)
+		t->secret = str_take(&key);
+	/* A header of the batch's own with that name replaces it. */
+	if (rc > 0 && !target_has(t, str_z(&name))) {
 		t->key_name = mem_strdup(str_z(&name));
 		t->key_value = mem_strdup(str_z(&value));
 	}
@@ -97,6 +108,13 @@ struct target *target_new(const struct batch *b, const struct send *defaults)
 	return t;
 }
 
+static void wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
 void target_free(struct target *t)
 {
 	if (!t)
@@ -105,10 +123,9 @@ void target_free(struct target *t)
 		free(t->names[i]);
 		free(t->values[i]);
 	}
-	if (t->key_value)
-		explicit_bzero(t->key_value, strlen(t->key_value));
+	wipe(t->secret);
+	wipe(t->key_value);
 	free(t->key_name);
-	free(t->key_value);
 	free(t->base_url);
 	str_release(&t->origin);
 	send_release(&t->send);

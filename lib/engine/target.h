@@ -22,7 +22,8 @@ struct target {
 	struct http_limits limits;
 	char *names[TARGET_HEADERS], *values[TARGET_HEADERS];
 	int n_headers;                 /* of --header */
-	char *key_name, *key_value;    /* NULL: no key */
+	char *key_name, *key_value;    /* NULL: no key, or a --header of that name */
+	char *secret;                  /* the key alone: no message shows it; or NULL */
 	struct http_headers *with_key, *without_key;
 	struct err problem;            /* set: it cannot be sent (no key) */
 };
@@ -30,5 +31,8 @@ struct target {
 /* Never fails: what stands in the way is in `problem`. */
 struct target *target_new(const struct batch *b, const struct send *defaults);
 void target_free(struct target *t); /* wipes the key */
+
+/* Has the batch a header of its own with this name? */
+bool target_has(const struct target *t, const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 #include "engine/wire.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -7,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
 
@@ -34,6 +36,18 @@ void wire_release(struct wire *w)
 	str_release(&w->headers);
 }
 
+/* What is left of a body that is too large; its memory goes. */
+static void keep_head(struct str *answer, const char *p, size_t n)
+{
+	struct str head = STR_INIT;
+	size_t had = answer->n < HEAD_KEPT ? answer->n : HEAD_KEPT, room = HEAD_KEPT - had;
+
+	str_add(&head, answer->p, had);
+	str_add(&head, p, n < room ? n : room);
+	str_release(answer);
+	*answer = head;
+}
+
 size_t wire_on_body(char *p, size_t size, size_t n, void *user)
 {
 	struct wire *w = user;
@@ -44,12 +58,16 @@ size_t wire_on_body(char *p, size_t size, size_t n, void *user)
 	call->bytes += (int64_t)n;
 	if (call->bytes > call->limits->max_response) {
 		w->verdict = HTTP_TOO_LARGE;
-		if (call->answer.n < HEAD_KEPT)
-			str_add(&call->answer, p, n < HEAD_KEPT ? n : HEAD_KEPT);
+		keep_head(&call->answer, p, n);
 		return 0;
 	}
 	str_add(&call->answer, p, n);
 	return n;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
 }
 
 /* "Name: value\r\n" with this name?  Then its value, trimmed. */
@@ -60,39 +78,66 @@ static bool header_is(struct span line, const char *name, struct span *value)
 	if (line.n <= n || line.p[n] != ':' || strncasecmp(line.p, name, n) != 0)
 		return false;
 	const char *p = line.p + n + 1, *end = line.p + line.n;
-	while (p < end && (*p == ' ' || *p == '\t'))
+	while (p < end && is_space(*p))
 		p++;
-	while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
+	while (end > p && (is_space(end[-1]) || end[-1] == '\r' || end[-1] == '\n'))
 		end--;
 	*value = (struct span){ p, (size_t)(end - p) };
 	return true;
 }
 
-int64_t wire_retry_after(struct span value, int64_t now_wall_ms)
+static bool as_text(struct span value, char *text, size_t size)
 {
-	char text[64];
-	struct err ignored = ERR_INIT;
-	struct tm tm = { 0 };
-	int64_t seconds;
-
-	if (value.n == 0 || value.n >= sizeof text)
-		return -1;
+	if (value.n == 0 || value.n >= size || memchr(value.p, '\0', value.n))
+		return false;
 	memcpy(text, value.p, value.n);
 	text[value.n] = '\0';
-	/* Some servers send fractions: not in the RFC, and plain enough. */
-	if (num_micro(text, 0, (int64_t)1000000 * 86400 * 365, &seconds, &ignored) == 0)
-		return (seconds + 999) / 1000;
-	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (!end || *end)
+	return true;
+}
+
+/* A decimal in thousandths, rounded up; -1: it is none.  Some servers send
+ * fractions of any length: not in the RFC, and plain enough. */
+static int64_t thousandths(char *text)
+{
+	struct err ignored = ERR_INIT;
+	char *point = strchr(text, '.');
+	size_t digits = point ? strspn(point + 1, "0123456789") : 0;
+	int64_t micros;
+
+	if (digits > 6 && point[1 + digits] == '\0')
+		point[7] = '\0';
+	if (num_micro(text, 0, INT64_MAX, &micros, &ignored) < 0)
 		return -1;
-	int64_t at = (int64_t)timegm(&tm) * 1000;
-	return at > now_wall_ms ? at - now_wall_ms : 0;
+	return micros / 1000 + (micros % 1000 > 0);
+}
+
+int64_t wire_retry_after(struct span value, int64_t now_wall_ms)
+{
+	/* Two of the three are obsolete and to be accepted (RFC 9110 section 5.6.7). */
+	static const char *const formats[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y",
+	};
+	char text[64];
+
+	if (!as_text(value, text, sizeof text))
+		return -1;
+	int64_t ms = thousandths(text);
+	for (size_t i = 0; ms < 0 && i < ARRAY_LEN(formats); i++) {
+		struct tm tm = { 0 };
+		const char *end = strptime(text, formats[i], &tm);
+		if (!end || *end)
+			continue;
+		int64_t at = (int64_t)timegm(&tm) * 1000;
+		ms = at > now_wall_ms ? at - now_wall_ms : 0;
+	}
+	return ms;
 }
 
 static void remember(struct wire *w, struct span line)
 {
 	struct http_call *call = w->call;
 	struct span v;
+	char text[64];
 
 	if (header_is(line, "x-request-id", &v) && v.n < sizeof call->request_id &&
 	    safe_is_utf8(v)) {
@@ -102,9 +147,10 @@ static void remember(struct wire *w, struct span line)
 		int64_t ms = wire_retry_after(v, clock_wall_ms());
 		if (ms >= 0)
 			call->retry_after_ms = ms;
-	} else if (header_is(line, "retry-after-ms", &v) && call->retry_after_ms < 0) {
-		int64_t us = wire_retry_after(v, 0);
-		call->retry_after_ms = us < 0 ? -1 : (us + 999) / 1000;
+	} else if (header_is(line, "retry-after-ms", &v) && call->retry_after_ms < 0 &&
+		   as_text(v, text, sizeof text)) {
+		int64_t us = thousandths(text);
+		call->retry_after_ms = us < 0 ? -1 : us / 1000 + (us % 1000 > 0);
 	}
 	if (w->headers.n + line.n <= HEADERS_MAX)
 		str_addspan(&w->headers, line);
@@ -121,6 +167,8 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 		w->first_us = w->last_us;
 	if (span_starts(line, "HTTP/")) { /* also after a 100 Continue */
 		str_reset(&w->headers);
+		w->call->retry_after_ms = -1;
+		w->call->request_id[0] = '\0';
 		return line.n;
 	}
 	switch (line.p[0] | 0x20) {
@@ -174,13 +222,25 @@ int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
 	return 1;
 }
 
+__attribute__((format(printf, 2, 3)))
+static void say(struct http_call *call, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(call->message, sizeof call->message, fmt, ap);
+	va_end(ap);
+	/* What was too long may have been cut within a character. */
+	for (size_t n = strlen(call->message); !safe_is_utf8(span_of(call->message));)
+		call->message[--n] = '\0';
+}
+
 static bool late(struct wire *w, enum http_code code, const char *what, int64_t limit_ms)
 {
 	char text[NUM_BUF];
 
 	w->verdict = code;
-	snprintf(w->call->message, sizeof w->call->message, "%s within %s", what,
-		 num_duration_text(limit_ms, text));
+	say(w->call, "%s within %s", what, num_duration_text(limit_ms, text));
 	return true;
 }
 
@@ -234,11 +294,6 @@ static void write_telling(const struct wire *w, struct str *out)
 	jsonw_end(&j);
 }
 
-static void say(struct http_call *call, const char *text)
-{
-	snprintf(call->message, sizeof call->message, "%s", safe_show(span_of(text), 190));
-}
-
 void wire_end(struct wire *w, enum http_code code, int status, const char *redirect,
 	      const char *error)
 {
@@ -251,15 +306,15 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 	if (w->sends > 1)
 		say(call, "the kept-alive connection died before the answer");
 	else if (call->code == HTTP_TOO_LARGE)
-		snprintf(call->message, sizeof call->message, "the answer is larger than %lld bytes",
-			 (long long)call->limits->max_response);
+		say(call, "the answer is larger than %lld bytes",
+		    (long long)call->limits->max_response);
 	else if (call->code == HTTP_ABORTED)
 		say(call, "stopped while the request was in flight");
 	else if (call->code != HTTP_ANSWERED && !call->message[0])
-		say(call, error);
+		say(call, "%s", safe_show(span_of(error), 190));
 	else if (redirect && call->code == HTTP_ANSWERED)
-		snprintf(call->message, sizeof call->message, "redirect to %s, which is not followed",
-			 safe_show(span_of(redirect), 140));
+		say(call, "redirect to %s, which is not followed",
+		    safe_show(span_of(redirect), 140));
 	if (call->code != HTTP_ANSWERED || status >= 300)
 		write_telling(w, &call->telling);
 }
@@ -281,6 +336,10 @@ int wire_header(struct str *out, struct span name, struct span value)
 		if ((c < ' ' && c != '\t') || c == 0x7f)
 			return -1;
 	}
+	while (value.n > 0 && is_space(value.p[0]))
+		value = (struct span){ value.p + 1, value.n - 1 };
+	while (value.n > 0 && is_space(value.p[value.n - 1]))
+		value.n--;
 	str_addspan(out, name);
 	/* libcurl drops "Name:"; a header with no value is written "Name;". */
 	str_addz(out, value.n > 0 ? ": " : ";");

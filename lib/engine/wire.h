@@ -38,8 +38,8 @@ bool wire_late(struct wire *w, int64_t sent, int64_t now_us);
 void wire_end(struct wire *w, enum http_code code, int status, const char *redirect,
 	      const char *error);
 
-/* Appends "Name: value"; -1 if HTTP forbids it (RFC 9110 sections 5.1, 5.5: a
- * token; no control bytes but tab). */
+/* Appends "Name: value", without the white space around the value; -1 if HTTP
+ * forbids it (RFC 9110 sections 5.1, 5.5: a token; no control bytes but tab). */
 int wire_header(struct str *out, struct span name, struct span value);
 
 /* Retry-After in seconds or as an HTTP date (RFC 9110 section 10.2.3), in ms

@@ -14,10 +14,30 @@
 #include "base/str.h"
 #include "store/internal.h"
 #include "store/schema.h"
+#include "store/tx.h"
 
 static const char *shown(const char *path)
 {
 	return safe_show(span_of(path), 200);
+}
+
+/* What SQLite says of rc; its newest message may be about something else. */
+static const char *said(struct db *db, int rc)
+{
+	return sqlite3_extended_errcode(db->handle) == rc ? sqlite3_errmsg(db->handle)
+							  : sqlite3_errstr(rc);
+}
+
+static int system_error(struct db *db, int rc, struct err *e, const char *what)
+{
+	int number = sqlite3_system_errno(db->handle);
+	bool full = number == ENOSPC || number == EDQUOT;
+	bool denied = number == EACCES || number == EPERM || number == EROFS;
+
+	if (full)
+		return err_set(e, ERR_IO, "%s: %s: the disk is full", shown(db->path), what);
+	return err_set(e, denied ? ERR_NOPERM : ERR_IO, "%s: %s: %s (errno %d)",
+		       shown(db->path), what, sqlite3_errstr(rc), number);
 }
 
 int db_fail(struct db *db, int rc, struct err *e, const char *what)
@@ -35,20 +55,20 @@ int db_fail(struct db *db, int rc, struct err *e, const char *what)
 		return err_set(e, ERR_CONFIG, "%s: is no state file", path);
 	case SQLITE_CORRUPT:
 		err_set(e, ERR_IO, "%s: %s: the state file is damaged (%s)", path, what,
-			sqlite3_errmsg(db->handle));
+			said(db, rc));
 		return err_hint(e, "keep a copy and try: sqlite3 FILE .recover");
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
 		return err_set(e, ERR_NOPERM, "%s: %s: %s", path, what,
-			       sqlite3_errmsg(db->handle));
+			       rc == SQLITE_READONLY_DIRECTORY
+				       ? "its log cannot be made in a read-only directory"
+				       : said(db, rc));
 	case SQLITE_CANTOPEN:
 	case SQLITE_IOERR:
-		return err_set(e, ERR_IO, "%s: %s: %s (errno %d)", path, what,
-			       sqlite3_errstr(rc), sqlite3_system_errno(db->handle));
+		return system_error(db, rc, e, what);
 	default:
-		return err_set(e, ERR_INTERNAL, "%s: %s: %s", path, what,
-			       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+		return err_set(e, ERR_INTERNAL, "%s: %s: %s", path, what, said(db, rc));
 	}
 }
 
@@ -73,6 +93,8 @@ static int on_wal(void *ctx, sqlite3 *handle, const char *name, int pages)
 
 	(void)handle;
 	(void)name;
+	if (pages < db->wal_pages) /* the log has begun anew: no reader is in the way */
+		db->checkpoint_at = DB_CHECKPOINT_PAGES;
 	db->wal_pages = pages;
 	return SQLITE_OK;
 }
@@ -184,42 +206,84 @@ static int make_or_find(const char *path, enum db_mode mode, struct stat *st,
 	return check_filesystem(path, e);
 }
 
-/* An empty file gets the schema; anything else must be ours. */
-static int check_or_build(struct db *db, struct err *e)
+/* A log that its owner left behind: closing would move it into the file. */
+static void keep_log(struct db *db)
 {
-	int64_t app = 0, version = 0, tables = 0;
+	struct str log CLEANUP(str_release) = STR_INIT;
+	struct stat st;
 
-	if (pragma_int(db, "PRAGMA application_id", &app, e) < 0 ||
-	    pragma_int(db, "PRAGMA user_version", &version, e) < 0)
+	str_addf(&log, "%s-wal", db->path);
+	if (stat(str_z(&log), &st) == 0 && st.st_size > 0)
+		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+/* Is it ours, or empty?  *app is 0 if it is empty.  One snapshot: another
+ * process may be building it. */
+static int check(struct db *db, int64_t *app, struct err *e)
+{
+	int64_t version, tables;
+
+	TX(tx);
+	if (tx_begin_read(&tx, db, e) < 0 ||
+	    pragma_int(db, "PRAGMA application_id", app, e) < 0 ||
+	    pragma_int(db, "PRAGMA user_version", &version, e) < 0 ||
+	    pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0 ||
+	    tx_commit(&tx, e) < 0)
 		return -1;
-	if (app == SCHEMA_APPLICATION && version == SCHEMA_VERSION)
+	if (*app == SCHEMA_APPLICATION && version == SCHEMA_VERSION)
 		return 0;
-	if (app == SCHEMA_APPLICATION && version > SCHEMA_VERSION) {
+	if (*app == 0 && version == 0 && tables == 0)
+		return 0;
+	keep_log(db);
+	if (*app == SCHEMA_APPLICATION && version > SCHEMA_VERSION) {
 		err_set(e, ERR_CONFIG, "%s: is of version %lld, this program knows %d",
 			shown(db->path), (long long)version, SCHEMA_VERSION);
 		return err_hint(e, "use the newer program that wrote it");
 	}
-	if (pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
-		return -1;
-	if (app != 0 || version != 0 || tables != 0)
-		return err_set(e, ERR_CONFIG, "%s: is a database of another application",
-			       shown(db->path));
-	if (exec(db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL", e) < 0)
-		return -1;
+	return err_set(e, ERR_CONFIG, "%s: is a database of another application",
+		       shown(db->path));
+}
+
+static int on_mode(void *ctx, int n, char **texts, char **names)
+{
+	(void)n;
+	(void)names;
+	*(bool *)ctx = texts[0] && strcmp(texts[0], "wal") == 0;
+	return 0;
+}
+
+/* A copy made with VACUUM INTO, or somebody's shell, may have left the mode. */
+static int use_log(struct db *db, struct err *e)
+{
+	bool wal = false;
+	int rc = sqlite3_exec(db->handle, "PRAGMA journal_mode", on_mode, &wal, NULL);
+
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, e, "cannot read");
+	if (wal)
+		return 0;
 	if (side_lock(db->side, db->patience_ms, e) < 0)
 		return -1;
-	int rc = exec(db, "BEGIN IMMEDIATE", e);
-	if (rc == 0)
-		rc = pragma_int(db, "PRAGMA application_id", &app, e);
-	/* Somebody else may have built it while we waited. */
-	if (rc == 0 && app != SCHEMA_APPLICATION)
-		rc = exec(db, schema_text(), e);
-	if (rc == 0)
-		rc = exec(db, "COMMIT", e);
-	else if (!sqlite3_get_autocommit(db->handle))
-		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	rc = sqlite3_exec(db->handle, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL",
+			  on_mode, &wal, NULL);
 	side_unlock(db->side);
-	return rc;
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, e, "cannot set up");
+	return wal ? 0 : err_set(e, ERR_CONFIG, "%s: cannot have a write-ahead log here",
+				 shown(db->path));
+}
+
+static int build(struct db *db, struct err *e)
+{
+	int64_t app;
+
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0 || pragma_int(db, "PRAGMA application_id", &app, e) < 0)
+		return -1;
+	/* Somebody else may have built it while we waited. */
+	if (app != SCHEMA_APPLICATION && exec(db, schema_text(), e) < 0)
+		return -1;
+	return tx_commit(&tx, e);
 }
 
 static int open_handle(struct db *db, struct err *e)
@@ -241,6 +305,7 @@ static int open_handle(struct db *db, struct err *e)
 struct db *db_open(const char *path, enum db_mode mode, struct err *e)
 {
 	struct stat st;
+	int64_t app = 0;
 
 	if (make_or_find(path, mode, &st, e) < 0)
 		return NULL;
@@ -252,8 +317,10 @@ struct db *db_open(const char *path, enum db_mode mode, struct err *e)
 		err_sys(e, ERR_NOINPUT, "%s: cannot resolve the path", shown(path));
 		return NULL;
 	}
+	if (open_handle(db, e) < 0 || check(db, &app, e) < 0)
+		return NULL;
 	db->side = side_open(db->path, st.st_mode & 0777, st.st_uid, st.st_gid, e);
-	if (!db->side || open_handle(db, e) < 0 || check_or_build(db, e) < 0)
+	if (!db->side || use_log(db, e) < 0 || (app == 0 && build(db, e) < 0))
 		return NULL;
 	return TAKE(db);
 }
@@ -309,10 +376,11 @@ int db_vacuum_some(struct db *db, int pages, struct err *e)
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(db->handle, "PRAGMA incremental_vacuum", -1, &s, NULL);
 
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, e, "cannot give pages back");
 	/* One step gives one page back. */
-	for (int i = 0; rc == SQLITE_OK && i < pages; i++)
-		if (sqlite3_step(s) != SQLITE_ROW)
-			break;
+	for (int i = 0; i < pages && sqlite3_step(s) == SQLITE_ROW; i++)
+		;
 	rc = sqlite3_finalize(s);
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot give pages back");
 }

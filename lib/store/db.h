@@ -43,7 +43,8 @@ void db_patience(struct db *db, int64_t ms);
 /* Changes whenever another connection has committed (PRAGMA data_version). */
 int db_version(struct db *db, int64_t *version, struct err *e) MUST_CHECK;
 
-/* Gives at most n free pages back to the file system. */
+/* Gives at most `pages` free pages back to the file system; inside a write
+ * transaction. */
 int db_vacuum_some(struct db *db, int pages, struct err *e) MUST_CHECK;
 
 /* "3.40.1" */

@@ -25,7 +25,7 @@ struct db {
 	int64_t busy_since; /* monotonic; 0: nobody waits */
 	int64_t busy_limit_ms;
 	int wal_pages;      /* after the last commit of this connection */
-	int checkpoint_at;  /* pages; raised when readers were in the way */
+	int checkpoint_at;  /* pages; raised until the log begins anew */
 	bool wal_warned;
 	struct db_prepared sets[DB_SETS_MAX];
 	int n_sets;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 struct side {
 	int fd;
 	char *path;
+	dev_t dev; /* of the open file */
+	ino_t ino;
 	bool own[SIDE_END]; /* bytes we hold: the kernel does not tell us of those */
 };
 
@@ -48,6 +51,8 @@ struct side *side_open(const char *db_path, mode_t mode, uid_t uid, gid_t gid,
 	struct side *s = mem_alloc(sizeof *s);
 	s->fd = fd;
 	s->path = str_take(&path);
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
 	return s;
 }
 
@@ -67,19 +72,23 @@ static void on_alarm(int sig)
 
 /* flock(2) with a limit: a timer that signals this thread alone.  The signal
  * comes again every 10 ms, so that one that arrives before the call is not
- * the last. */
+ * the last; it may be blocked, which is inherited through exec(2). */
 static int lock_with_limit(int fd, int64_t wait_ms)
 {
 	int64_t end = clock_mono_ms() + wait_ms;
 	struct sigaction act = { .sa_handler = on_alarm };
 	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
 	struct itimerspec when = { .it_interval = { 0, 10000000 } };
+	sigset_t alarm_only, before;
 	timer_t timer;
 
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	sigaction(SIGALRM, &act, NULL);
 	if (timer_create(CLOCK_MONOTONIC, &ev, &timer) < 0)
 		return -1;
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	pthread_sigmask(SIG_UNBLOCK, &alarm_only, &before);
 	when.it_value.tv_sec = wait_ms / 1000;
 	when.it_value.tv_nsec = wait_ms % 1000 * 1000000 + 1;
 	timer_settime(timer, 0, &when, NULL);
@@ -89,6 +98,7 @@ static int lock_with_limit(int fd, int64_t wait_ms)
 	while (rc < 0 && errno == EINTR && clock_mono_ms() < end);
 	int saved = errno;
 	timer_delete(timer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved == EINTR ? EWOULDBLOCK : saved;
 	return rc;
 }
@@ -110,11 +120,12 @@ int side_lock(struct side *s, int64_t wait_ms, struct err *e)
 	}
 	if (rc < 0)
 		return err_sys(e, ERR_IO, "%s: cannot lock", safe_show(span_of(s->path), 200));
+	/* Others lock what is at the path now. */
 	struct stat st;
-	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0) {
+	if (stat(s->path, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino) {
 		side_unlock(s);
-		return err_set(e, ERR_CONFIG, "%s: the lock file was removed while in use",
-			       safe_show(span_of(s->path), 200));
+		return err_set(e, ERR_CONFIG, "%s: the lock file was removed or replaced "
+			       "while in use", safe_show(span_of(s->path), 200));
 	}
 	return 0;
 }
@@ -162,8 +173,9 @@ bool side_alive(struct side *s, int slot)
 {
 	short found = F_UNLCK;
 
-	return side_mine(s, slot) ||
-	       (lock_byte(s, F_OFD_GETLK, F_WRLCK, slot, &found) == 0 && found != F_UNLCK);
+	/* In doubt it lives: what is in flight must not be sent twice. */
+	return side_mine(s, slot) || lock_byte(s, F_OFD_GETLK, F_WRLCK, slot, &found) < 0 ||
+	       found != F_UNLCK;
 }
 
 bool side_mine(const struct side *s, int slot)

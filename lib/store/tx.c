@@ -1,5 +1,6 @@
 #include "store/tx.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/safe.h"
 #include "store/internal.h"
@@ -16,12 +17,30 @@ static int run(struct tx *t, const char *sql, struct err *e, const char *what)
 	return rc == SQLITE_OK ? 0 : db_fail(t->db, rc, e, what);
 }
 
+static void check_closed(const struct tx *t, const struct db *db)
+{
+	if (t->db || !sqlite3_get_autocommit(db->handle))
+		BUG("a transaction is open already");
+}
+
+/* BEGIN with what is left of the patience. */
+static int begin(struct tx *t, int64_t since_ms, struct err *e)
+{
+	struct db *db = t->db;
+	int64_t left = db->patience_ms - (clock_mono_ms() - since_ms);
+
+	db->busy_limit_ms = db->patience_ms < 0 ? -1 : left > 0 ? left : 0;
+	int rc = run(t, "BEGIN IMMEDIATE", e, "cannot start to write");
+	db->busy_limit_ms = db->patience_ms;
+	return rc;
+}
+
 int tx_begin(struct tx *t, struct db *db, struct err *e)
 {
+	int64_t since_ms = clock_mono_ms();
 	int moved = 0;
 
-	if (t->db)
-		BUG("a transaction is open already");
+	check_closed(t, db);
 	if (side_lock(db->side, db->patience_ms, e) < 0)
 		return -1;
 	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -32,7 +51,7 @@ int tx_begin(struct tx *t, struct db *db, struct err *e)
 	}
 	t->db = db;
 	t->write = true;
-	if (run(t, "BEGIN IMMEDIATE", e, "cannot start to write") < 0) {
+	if (begin(t, since_ms, e) < 0) {
 		t->db = NULL;
 		side_unlock(db->side);
 		return -1;
@@ -42,8 +61,7 @@ int tx_begin(struct tx *t, struct db *db, struct err *e)
 
 int tx_begin_read(struct tx *t, struct db *db, struct err *e)
 {
-	if (t->db)
-		BUG("a transaction is open already");
+	check_closed(t, db);
 	t->db = db;
 	t->write = false;
 	if (run(t, "BEGIN /* reads only */", e, "cannot read") < 0) {
@@ -56,21 +74,18 @@ int tx_begin_read(struct tx *t, struct db *db, struct err *e)
 /* FULL, never PASSIVE, and under the writers' lock: no commit races it. */
 static void checkpoint(struct db *db)
 {
-	int64_t limit = db->busy_limit_ms;
 	int log_pages = 0, done = 0;
 
 	db->busy_limit_ms = CHECKPOINT_WAIT_MS;
 	int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_FULL,
 					   &log_pages, &done);
-	db->busy_limit_ms = limit;
+	db->busy_limit_ms = db->patience_ms;
+	/* While a reader is in the way the log cannot begin anew: not again at
+	 * each commit, each would wait. */
+	db->checkpoint_at = db->wal_pages + DB_CHECKPOINT_PAGES / 4;
 	if (rc == SQLITE_OK && done == log_pages) {
 		db->wal_warned = false;
-		db->checkpoint_at = DB_CHECKPOINT_PAGES;
-		return;
-	}
-	/* A reader is in the way: not again at each commit, each would wait. */
-	db->checkpoint_at = db->wal_pages + DB_CHECKPOINT_PAGES / 4;
-	if (log_pages > WAL_WARN_PAGES && !db->wal_warned) {
+	} else if (log_pages > WAL_WARN_PAGES && !db->wal_warned) {
 		db->wal_warned = true;
 		log_warn("%s-wal has grown to %d MiB: a program has been reading for long "
 			 "(an open transaction in an SQLite shell?)",

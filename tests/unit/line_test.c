@@ -458,7 +458,8 @@ static void models(void)
 	model_of("\"url\":\"/\",\"body\":{\"model\":\"a\",\"model\":\"b\"}", &strict, "b", "\"b\"");
 	model_of("\"url\":\"/\",\"body\":{\"model\":\"a\",\"model\":null}", &strict, "-", NULL);
 	model_of("\"url\":\"/\",\"body\":{\"model\":\"\\u0061\"}", &strict, "a", "\"\\u0061\"");
-	bad(WITH("\"model\":5"), LINE_INVALID_MODEL, AT + 8, "'model' must be a string, not a number");
+	bad(WITH("\"model\":5"), LINE_INVALID_MODEL, AT + 8,
+	    "'model' must be a string, not a number");
 	bad(WITH("\"model\":\"\""), LINE_INVALID_MODEL, AT + 8, "'model' must not be empty");
 	bad(WITH("\"model\":\"a\\u0007\""), LINE_INVALID_MODEL, AT + 8,
 	    "'model' must not hold control characters: 'a\\x07'");
@@ -495,10 +496,11 @@ static void stored(void)
 /* One struct for line after line, as an import does it. */
 static void again(void)
 {
-	static const char *const lines[] = {
+	static const char first[] =
 		"{\"custom_id\":\"\\u0061\",\"url\":\"/1\",\"body\":{\"model\":\"m\",\"stream\":true,"
-		"\"max_tokens\":3},\"headers\":{\"X\":\"1\"},\"metadata\":1}",
-		"{\"custom_id\":", "{\"custom_id\":\"b\",\"url\":\"http://HOST\"}", "{}",
+		"\"max_tokens\":3},\"headers\":{\"X\":\"1\"},\"metadata\":1}";
+	static const char *const lines[] = {
+		first, "{\"custom_id\":", "{\"custom_id\":\"b\",\"url\":\"http://HOST\"}", "{}",
 		"{\"custom_id\":\"\\u0063\",\"url\":\"\\/3\"}",
 	};
 	struct line l = LINE_INIT;

@@ -1,0 +1,337 @@
+#include "engine/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "unit.h"
+
+static char url[] = "http://127.0.0.1:8000/v1", key_ref[] = "env:FSL_UNIT_KEY";
+static struct batch batch;
+static struct rng rng;
+
+static struct target *make_target(void)
+{
+	struct target *t = target_new(&batch, NULL);
+	if (t->problem.code != ERR_NONE)
+		abort();
+	return t;
+}
+
+static void cleanup_target(struct target **t)
+{
+	target_free(*t);
+}
+
+static void cleanup_job(struct job **j)
+{
+	job_free(*j);
+}
+
+/* A job with this line; prepared unless `rc` says otherwise. */
+static struct job *make_job(const struct target *t, const char *raw, int *rc)
+{
+	struct job *j = job_new();
+	j->target = t;
+	j->req = (struct request_started){ .row = request_row(2, 0xabc), .queue = 5, .n = 1 };
+	str_addz(&j->raw, raw);
+	*rc = job_prepare(j);
+	return j;
+}
+
+#define JOB(name, target, raw) \
+	int name##_rc; \
+	struct job *name CLEANUP(cleanup_job) = make_job(target, raw, &name##_rc)
+
+/* The job's own header lines, one per line, in their order. */
+static const char *own_lines(const struct job *j)
+{
+	static struct str out = STR_INIT;
+	str_reset(&out);
+	for (size_t at = 0; at < j->call.own.n; at += strlen(j->call.own.p + at) + 1)
+		str_addf(&out, "%s\n", j->call.own.p + at);
+	return str_z(&out);
+}
+
+#define LINE(more) "{\"custom_id\":\"a\",\"url\":\"/v1/x\"" more "}"
+#define ID "Idempotency-Key: batch_req_01020304050607080910111213141516" "00000abc"
+
+static void bodies_and_types(void)
+{
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	static const struct { const char *line, *method, *body, *own, *rule; } all[] = {
+		{ LINE(",\"body\":{\"a\": 1e2}"), "POST", "{\"a\": 1e2}",
+		  "Content-Type: application/json\n" ID "\n", "JSON goes as it stands, as JSON" },
+		{ LINE(",\"body\":[1, 2]"), "POST", "[1, 2]",
+		  "Content-Type: application/json\n" ID "\n", "an array" },
+		{ LINE(",\"body\":7"), "POST", "7", "Content-Type: application/json\n" ID "\n",
+		  "a number" },
+		{ LINE(",\"body\":\"a\\n\\u00e9\""), "POST", "a\n\xc3\xa9",
+		  "Content-Type: text/plain; charset=utf-8\n" ID "\n",
+		  "a string goes as its characters, as text" },
+		{ LINE(",\"body\":\"\""), "POST", "",
+		  "Content-Type: text/plain; charset=utf-8\n" ID "\n", "an empty string" },
+		{ LINE(",\"body\":null"), "POST", NULL, ID "\n", "null is no body and has no type" },
+		{ LINE(""), "POST", NULL, ID "\n", "no body" },
+		{ LINE(",\"method\":\"get\""), "GET", NULL, ID "\n", "GET without a body" },
+		{ LINE(",\"method\":\"GET\",\"body\":{}"), "GET", "{}",
+		  "Content-Type: application/json\n" ID "\n", "GET with one" },
+		{ LINE(",\"method\":\"delete\""), "DELETE", NULL, ID "\n", "DELETE without a body" },
+		{ LINE(",\"method\":\"DELETE\",\"body\":\"x\""), "DELETE", "x",
+		  "Content-Type: text/plain; charset=utf-8\n" ID "\n", "DELETE with one" },
+		{ LINE(",\"method\":\"HEAD\""), "HEAD", NULL, ID "\n", "HEAD" },
+		{ LINE(",\"method\":\"HEAD\",\"body\":{}"), "HEAD", NULL, ID "\n",
+		  "HEAD has no body (RFC 9110 section 9.3.2)" },
+		{ LINE(",\"headers\":{\"content-type\":\"text/csv\"},\"body\":\"a,b\""), "POST", "a,b",
+		  "content-type: text/csv\n" ID "\n", "the line's Content-Type" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		JOB(j, t, all[i].line);
+		CHECK_INT(j_rc, 0, "%s", all[i].rule);
+		CHECK_STR(j->call.method, all[i].method, "%s: the method", all[i].rule);
+		struct span b = j->call.body;
+		CHECK(all[i].body ? b.p && span_is(b, all[i].body) : !b.p, "%s: the body",
+		      all[i].rule);
+		CHECK_STR(own_lines(j), all[i].own, "%s: the headers", all[i].rule);
+		CHECK(j->call.user == j && j->call.limits == &t->limits, "%s: the rest", all[i].rule);
+	}
+	JOB(bad, t, "{\"custom_id\":\"a\"");
+	CHECK_INT(bad_rc, -1, "a stored line that is broken cannot be sent");
+	CHECK(bad->call.code == HTTP_UNUSABLE && bad->message.n > 0, "and says why");
+	job_judge(bad, &rng, 1000);
+	CHECK_INT(bad->decision.verdict, VERDICT_FAILED, "it is final");
+	struct request_end end = job_end(bad, 3);
+	CHECK_STR(end.code, "send_error", "as a send_error");
+	CHECK(end.status == 0 && !end.body.p && end.bytes == 0 && end.kind == ANSWER_NONE,
+	      "without an answer");
+	JOB(empty, t, "");
+	CHECK(empty_rc < 0 && empty->call.code == HTTP_UNUSABLE, "so is one that is gone");
+}
+
+static void urls(void)
+{
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	static const struct { const char *line, *url; } all[] = {
+		{ "/v1/chat/completions", "http://127.0.0.1:8000/v1/chat/completions" },
+		{ "/other?a=b", "http://127.0.0.1:8000/v1/other?a=b" },
+		{ "https://elsewhere.example/x", "https://elsewhere.example/x" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct str raw CLEANUP(str_release) = STR_INIT;
+		str_addf(&raw, "{\"custom_id\":\"a\",\"url\":\"%s\"}", all[i].line);
+		JOB(j, t, str_z(&raw));
+		CHECK_STR(j->call.url, all[i].url, "%s is joined (domain/url.h)", all[i].line);
+	}
+}
+
+static void header_order(void)
+{
+	char list[] = "[\"X-A: batch\",\"Content-Type: application/batch\"]";
+	batch.headers = list;
+	batch.key_ref = key_ref;
+	setenv("FSL_UNIT_KEY", "sk-canary", 1);
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	batch.headers = NULL;
+
+	JOB(plain, t, LINE(",\"body\":{}"));
+	CHECK(plain->call.headers == t->with_key, "a line without headers shares the batch's lines");
+	CHECK_STR(own_lines(plain), ID "\n", "the batch's Content-Type wins over the default");
+	JOB(line, t, LINE(",\"headers\":{\"x-a\":\"line\",\"CONTENT-TYPE\":\"text/x\"},\"body\":{}"));
+	CHECK(!line->call.headers, "with headers of its own it has its own list");
+	CHECK_STR(own_lines(line), "Authorization: Bearer sk-canary\nx-a: line\nCONTENT-TYPE: text/x\n"
+		  ID "\n", "in which the line's headers win over the batch's");
+	JOB(other, t, LINE(",\"headers\":{\"X-B\":\"\"},\"body\":{}"));
+	CHECK_STR(own_lines(other), "X-A: batch\nContent-Type: application/batch\n"
+		  "Authorization: Bearer sk-canary\nX-B;\n" ID "\n",
+		  "what it does not name stays; an empty value is written for libcurl");
+	JOB(auth, t, LINE(",\"headers\":{\"authorization\":\"mine\"}"));
+	CHECK(!strstr(own_lines(auth), "canary"), "a line's own Authorization wins over the key");
+	JOB(mine, t, LINE(",\"headers\":{\"idempotency-key\":\"k\"}"));
+	CHECK(!strstr(own_lines(mine), "batch_req_") &&
+	      strstr(own_lines(mine), "idempotency-key: k\n"), "and its own Idempotency-Key");
+}
+
+static void key_stays_home(void)
+{
+	setenv("FSL_UNIT_KEY", "sk-canary", 1);
+	batch.key_ref = key_ref;
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	static const struct { const char *url; bool key; } all[] = {
+		{ "/v1/x", true }, { "http://127.0.0.1:8000/y", true },
+		{ "HTTP://127.0.0.1:8000/y", true },
+		{ "http://127.0.0.1:8001/y", false }, { "http://127.0.0.1/y", false },
+		{ "https://127.0.0.1:8000/y", false }, { "http://localhost:8000/y", false },
+		{ "http://127.0.0.1.evil.example:8000/y", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct str raw CLEANUP(str_release) = STR_INIT;
+		const char *what = all[i].key ? "gets the key" : "is another origin and gets no key";
+		str_addf(&raw, "{\"custom_id\":\"a\",\"url\":\"%s\"}", all[i].url);
+		JOB(j, t, str_z(&raw));
+		CHECK(j_rc == 0 && j->call.headers == (all[i].key ? t->with_key : t->without_key),
+		      "%s %s", all[i].url, what);
+		str_reset(&raw);
+		str_addf(&raw, "{\"custom_id\":\"a\",\"url\":\"%s\",\"headers\":{\"X\":\"1\"}}",
+			 all[i].url);
+		JOB(k, t, str_z(&raw));
+		CHECK(k_rc == 0 && !!strstr(own_lines(k), "canary") == all[i].key,
+		      "%s %s, with headers of its own too", all[i].url, what);
+	}
+}
+
+static void idempotency(void)
+{
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	struct job *j CLEANUP(cleanup_job) = job_new();
+	j->target = t;
+	j->req.row = request_row(2, UINT32_MAX);
+	j->req.round = 12;
+	str_addz(&j->raw, LINE(""));
+	CHECK(job_prepare(j) == 0 && strstr(own_lines(j), "ffffffff-r12\n"),
+	      "after `retry` the key is <request id>-rN");
+	batch.send.no_idempotency_key = 1;
+	struct target *off CLEANUP(cleanup_target) = make_target();
+	batch.send.no_idempotency_key = SEND_UNSET;
+	JOB(k, off, LINE(""));
+	CHECK_STR(own_lines(k), "", "--no-idempotency-key sends none");
+}
+
+/* A job whose call has ended like that. */
+static void end_call(struct job *j, enum http_code code, int status, const char *answer)
+{
+	j->call.code = code;
+	j->call.status = status;
+	j->call.retry_after_ms = -1;
+	j->call.took_ms = 12;
+	str_addz(&j->call.answer, answer);
+	j->call.bytes = (int64_t)strlen(answer);
+	job_judge(j, &rng, 5000);
+}
+
+static void judging(void)
+{
+	batch.send.retry_delay_ms = 0;
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	batch.send.retry_delay_ms = SEND_UNSET;
+	JOB(ok, t, LINE(""));
+	end_call(ok, HTTP_ANSWERED, 200, "{\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}");
+	struct request_end end = job_end(ok, 9);
+	CHECK(end.verdict == VERDICT_COMPLETED && !end.code && !end.message && end.status == 200,
+	      "a success has neither code nor message");
+	CHECK(end.input_tokens == 3 && end.output_tokens == 4 && end.kind == ANSWER_JSON,
+	      "its usage is read");
+	CHECK(end.worker == 9 && end.row == ok->req.row && end.queue == 5 && end.n == 1 &&
+	      end.took_ms == 12 && end.bytes == 50 && end.body.n == 50 && !end.request_id.p,
+	      "and it is told what it was");
+	JOB(nothing, t, LINE(""));
+	end_call(nothing, HTTP_ANSWERED, 204, "");
+	end = job_end(nothing, 9);
+	CHECK(end.verdict == VERDICT_COMPLETED && end.kind == ANSWER_NONE && !end.body.p,
+	      "no byte is no body");
+	JOB(later, t, LINE(""));
+	later->call.request_id[0] = 'r';
+	later->req.counted = 2;
+	end_call(later, HTTP_ANSWERED, 500, "{\"error\":{\"message\":\"busy\"}}");
+	end = job_end(later, 9);
+	CHECK(end.verdict == VERDICT_RETRY && end.next_ms == 5000 && end.counts && !end.throttled,
+	      "a retryable one is due again");
+	CHECK_STR(end.message, "busy", "with the server's message");
+	CHECK(span_is(end.request_id, "r"), "and its request id");
+	JOB(last, t, LINE(""));
+	last->req.counted = 5;
+	end_call(last, HTTP_ANSWERED, 500, "{\"error\":{\"message\":\"busy\"}}");
+	CHECK_STR(job_end(last, 9).message, "busy, after 6 attempts", "the last says how many it had");
+	JOB(silent, t, LINE(""));
+	silent->req.throttled = 99;
+	end_call(silent, HTTP_ANSWERED, 429, "");
+	CHECK_STR(job_end(silent, 9).message, "after 100 attempts", "of throttled ones those");
+	JOB(purse, t, LINE(""));
+	end_call(purse, HTTP_ANSWERED, 429, "{\"error\":{\"code\":\"insufficient_quota\"}}");
+	CHECK_INT(job_end(purse, 9).verdict, VERDICT_FAILED, "insufficient_quota is final");
+	JOB(broken, t, LINE(""));
+	strcpy(broken->call.message, "Connection reset by peer");
+	end_call(broken, HTTP_RECV, 200, "{\"half\":");
+	end = job_end(broken, 9);
+	CHECK_STR(end.message, "Connection reset by peer", "without an answer: what the library said");
+	CHECK_STR(end.code, "recv_error", "and the code");
+	JOB(stopped, t, LINE(""));
+	end_call(stopped, HTTP_ABORTED, 0, "");
+	end = job_end(stopped, 9);
+	CHECK(end.verdict == VERDICT_RETRY && end.next_ms == 0 && !end.counts,
+	      "what we stopped is due at once and does not count");
+	CHECK_STR(end.code, "interrupted", "and is recorded as interrupted");
+}
+
+static void secrets(void)
+{
+	setenv("FSL_UNIT_KEY", "sk-canary", 1);
+	batch.key_ref = key_ref;
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	JOB(j, t, LINE(""));
+	end_call(j, HTTP_ANSWERED, 401, "{\"error\":{\"message\":\"Bad key sk-canary, sk-canary!\"}}");
+	struct request_end end = job_end(j, 9);
+	CHECK_STR(end.message, "Bad key ***, ***!", "a key that the server repeats is in no message");
+	CHECK(memmem(end.body.p, end.body.n, "sk-canary", 9) != NULL, "the answer is as it was sent");
+	JOB(k, t, LINE(""));
+	strcpy(k->call.message, "redirect to http://x/?k=sk-canary, which is not followed");
+	end_call(k, HTTP_ANSWERED, 302, "");
+	CHECK_STR(job_end(k, 9).message, "redirect to http://x/?k=***, which is not followed",
+		  "nor that of a redirect");
+}
+
+static void used_again(void)
+{
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	JOB(j, t, "{");
+	end_call(j, HTTP_UNUSABLE, 0, "some answer");
+	job_reset(j);
+	CHECK(j->call.code == HTTP_ANSWERED && j->message.n == 0 && j->call.own.n == 0 &&
+	      j->raw.n == 0 && !j->call.answer.p && !j->target && j->next_ms == 0,
+	      "a job that was reset is empty");
+	j->target = t;
+	str_addz(&j->raw, LINE(""));
+	CHECK_INT(job_prepare(j), 0, "and can be prepared again");
+	CHECK_STR(j->call.url, "http://127.0.0.1:8000/v1/x", "for another line");
+	job_free(NULL);
+}
+
+static void lists(void)
+{
+	struct job_list a, b;
+	job_list_init(&a);
+	job_list_init(&b);
+	CHECK(!job_pop(&a), "an empty list has none");
+	struct job *one = job_new(), *two = job_new(), *three = job_new();
+	job_push(&a, one);
+	job_push(&b, two);
+	job_push(&b, three);
+	job_append(&a, &b);
+	CHECK(a.n == 3 && b.n == 0 && !job_pop(&b), "appending moves all");
+	job_append(&a, &b);
+	CHECK_INT(a.n, 3, "and nothing is nothing");
+	job_push(&b, job_pop(&a));
+	CHECK(job_pop(&b) == one && job_pop(&a) == two && job_pop(&a) == three && !job_pop(&a) &&
+	      a.n == 0, "in their order");
+	job_push(&a, two);
+	CHECK(job_pop(&a) == two && !two->next, "an emptied list takes more");
+	job_free(one);
+	job_free(two);
+	job_free(three);
+}
+
+int main(void)
+{
+	static const struct id uuid = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13, 0x14,
+					  0x15, 0x16 } };
+	static char none[] = "none";
+	static void (*const tests[])(void) = {
+		bodies_and_types, urls, header_order, key_stays_home, idempotency, judging,
+		secrets, used_again, lists,
+	};
+	rng_seed(&rng, 1);
+	for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
+		batch = (struct batch){ .id = 2, .uuid = uuid, .base_url = url, .key_ref = none,
+					.send = SEND_INIT };
+		tests[i]();
+	}
+	return unit_done();
+}
