@@ -199,10 +199,7 @@ static int stats_row(void *ctx, const struct stats_model *m, struct err *e)
 	out_int(ctx, m->requests);
 	out_int(ctx, m->body_bytes);
 	out_int(ctx, m->input_tokens);
-	if (m->max_output_tokens >= 0)
-		out_int(ctx, m->max_output_tokens);
-	else
-		out_null(ctx);
+	m->max_output_tokens < 0 ? out_null(ctx) : out_int(ctx, m->max_output_tokens);
 	return out_row(ctx, e);
 }
 
@@ -243,7 +240,9 @@ static int delete_file(void *ctx, const struct file *f, struct err *e)
 		return 0;
 	if ((dry_run ? file_check_delete : file_delete)(db, f->id, e) < 0)
 		return t->n_operands == 0 && e->code == ERR_STATE ? 0 : -1;
-	return tool_printf(e, "%s\n", file_id_text(f->uuid, id));
+	return tool_printf(e, t->format != TOOL_JSON ? "%s\n" :
+			   "{\"id\":\"%s\",\"object\":\"file\",\"deleted\":%s}\n",
+			   file_id_text(f->uuid, id), dry_run ? "false" : "true");
 }
 
 static int run_delete(struct tool *t, struct err *e)

@@ -231,7 +231,7 @@ static int one_shot(struct tool *t, struct err *e)
 
 	if (errors && output && (outfile_same(output, errors)))
 		return err_set(e, ERR_USAGE, "-o and -e are the same file");
-	if (create_make(&create, &c, e) < 0)
+	if (create_make(&create, &c, e) < 0 || oneshot_check(output, errors, e) < 0)
 		return -1;
 	struct db *db CLEANUP(db_cleanup) =
 		db_open(t->db, t->db_is_default ? DB_CREATE_DIR : DB_CREATE, e);

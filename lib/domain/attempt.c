@@ -5,16 +5,16 @@
 #include "base/mem.h"
 #include "domain/request.h"
 
-enum { Q_NEXT, Q_FLIGHT, Q_GROUPS };
+enum { Q_NEXT, Q_FLIGHT, Q_GROUPS, Q_CUSTOM_ID };
 static const char *const texts[] = {
 	[Q_NEXT] = "SELECT n, worker, started_ms, took_ms, status, bytes, next_ms, code, message,"
 		   " headers, head FROM attempts WHERE request = ?1 AND n > ?2 ORDER BY n LIMIT 1",
 	[Q_FLIGHT] = "SELECT n, worker, started_ms FROM flights WHERE request = ?1",
-	[Q_GROUPS] = "SELECT a.status, a.code, a.message, count(*) AS many, min(r.id) AS first,"
-		     " (SELECT custom_id FROM templates WHERE id = (?1 << 32) | (min(r.id) & 4294967295))"
-		     " FROM requests r CROSS JOIN answers a ON a.id = (?2 << 32) | r.answer"
-		     " WHERE r.id > ?3 AND r.id <= ?4 AND r.state = 3"
+	[Q_GROUPS] = "SELECT a.status, a.code, a.message, count(*) AS many, min(r.id) AS first"
+		     " FROM requests r CROSS JOIN answers a ON a.id = (?1 << 32) | r.answer"
+		     " WHERE r.id > ?2 AND r.id <= ?3 AND r.state = 3"
 		     " GROUP BY a.status, a.code, a.message ORDER BY many DESC, first",
+	[Q_CUSTOM_ID] = "SELECT custom_id FROM templates WHERE id = ?1",
 };
 const struct stmt_set attempt_sql = { "attempt", texts, ARRAY_LEN(texts) };
 
@@ -115,19 +115,28 @@ static int read_groups(struct db *db, const struct batch *b, struct groups *all,
 	int rc;
 
 	STMT(q, db, &attempt_sql, Q_GROUPS);
-	stmt_int(&q, 1, b->file);
-	stmt_int(&q, 2, b->id);
-	stmt_int(&q, 3, b->id << 32);
-	stmt_int(&q, 4, request_row(b->id, UINT32_MAX));
+	stmt_int(&q, 1, b->id);
+	stmt_int(&q, 2, b->id << 32);
+	stmt_int(&q, 3, request_row(b->id, UINT32_MAX));
 	while ((rc = stmt_step(&q, e)) > 0) {
 		all->v = mem_resize(all->v, (size_t)all->n + 1, sizeof *all->v);
 		all->v[all->n++] = (struct attempt_group){
 			.status = stmt_col_int(&q, 0), .code = copy(stmt_col(&q, 1)),
 			.message = copy(stmt_col(&q, 2)), .count = stmt_col_int(&q, 3),
 			.line = request_line(stmt_col_int(&q, 4)),
-			.custom_id = copy(stmt_col(&q, 5)),
 		};
 	}
+	return rc;
+}
+
+static int read_custom_id(struct db *db, const struct batch *b, struct attempt_group *g,
+			  struct err *e)
+{
+	STMT(q, db, &attempt_sql, Q_CUSTOM_ID);
+	stmt_int(&q, 1, request_row(b->file, g->line));
+	int rc = stmt_step(&q, e);
+	if (rc > 0)
+		g->custom_id = copy(stmt_col(&q, 0));
 	return rc;
 }
 
@@ -139,7 +148,48 @@ int attempt_groups(struct db *db, const struct batch *b, attempt_group_fn *fn, v
 	if (read_groups(db, b, &all, e) < 0)
 		return -1;
 	for (int i = 0; i < all.n; i++)
-		if (fn(ctx, &all.v[i], e) < 0)
+		if (read_custom_id(db, b, &all.v[i], e) < 0 || fn(ctx, &all.v[i], e) < 0)
 			return -1;
 	return all.n;
+}
+
+struct row {
+	struct db *db;
+	select_fn *fn;
+	void *ctx;
+	const struct select_row *request;
+	int64_t total;
+};
+
+static int on_attempt(void *ctx, const struct attempt *a, struct err *e)
+{
+	const struct row *to = ctx;
+	struct select_row r = *to->request;
+
+	r.attempts = a->n;
+	r.status = a->status;
+	r.took_ms = a->took_ms;
+	r.next_ms = a->next_ms;
+	r.code = a->code;
+	r.message = a->message;
+	r.input_tokens = r.output_tokens = -1;
+	return to->fn(to->ctx, &r, e);
+}
+
+static int on_request(void *ctx, const struct select_row *r, struct err *e)
+{
+	struct row *to = ctx;
+
+	to->request = r;
+	int n = attempt_each(to->db, r->row, on_attempt, to, e);
+	to->total += n;
+	return n < 0 ? -1 : 0;
+}
+
+int64_t attempt_rows(struct db *db, const struct batch *b, const struct select *f,
+		     select_fn *fn, void *ctx, struct err *e)
+{
+	struct row to = { .db = db, .fn = fn, .ctx = ctx };
+
+	return select_each(db, b, f, on_request, &to, e) < 0 ? -1 : to.total;
 }

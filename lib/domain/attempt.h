@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "domain/batch.h"
+#include "domain/select.h"
 
 extern const struct stmt_set attempt_sql;
 
@@ -36,5 +37,10 @@ struct attempt_group {
 typedef int attempt_group_fn(void *ctx, const struct attempt_group *g, struct err *e);
 int attempt_groups(struct db *db, const struct batch *b, attempt_group_fn *fn,
 		   void *ctx, struct err *e) MUST_CHECK;
+
+/* As select_each(), but each attempt of a request is a row: its number is in
+ * `attempts`, and what is said of the last attempt is said of this one. */
+int64_t attempt_rows(struct db *db, const struct batch *b, const struct select *f,
+		     select_fn *fn, void *ctx, struct err *e) MUST_CHECK;
 
 #endif

@@ -221,7 +221,8 @@ static int refresh(struct claim *c, struct db *db, struct err *e)
 		if (read_sources(c, db, &q, e) < 0)
 			return -1;
 	}
-	qsort(c->sources, (size_t)c->n_sources, sizeof *c->sources, by_turn);
+	if (c->n_sources > 1)
+		qsort(c->sources, (size_t)c->n_sources, sizeof *c->sources, by_turn);
 	c->version = version;
 	c->fresh = true;
 	return 0;

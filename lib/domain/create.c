@@ -279,3 +279,17 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	out->batch.priority = o->priority;
 	return 0;
 }
+
+bool create_is_path(const char *operand)
+{
+	return strcmp(operand, "-") == 0 || access(operand, F_OK) == 0;
+}
+
+void create_import(const struct create_options *o, const char *path, struct import *im)
+{
+	im->path = path;
+	im->automatic = true;
+	im->rules.allow_secrets = o->allow_secrets;
+	im->max_line = o->max_line;
+	im->endpoint = o->endpoint;
+}

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "domain/batch.h"
+#include "domain/import.h"
 #include "domain/send.h"
 
 struct create_options {
@@ -54,5 +55,11 @@ void create_release(struct create *c);
  *  metadata  at most 16 pairs, keys of 1 to 64 and values of up to 512
  *            characters (OpenAI API reference, "metadata"). */
 int create_make(const struct create_options *o, struct create *out, struct err *e) MUST_CHECK;
+
+/* The input: "-" or a path that exists is a path, anything else names a file
+ * of the state file. */
+bool create_is_path(const char *operand);
+/* What the options say of the import of a path, which is automatic. */
+void create_import(const struct create_options *o, const char *path, struct import *im);
 
 #endif

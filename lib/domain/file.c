@@ -10,8 +10,8 @@
 
 enum {
 	STEP_ROWS = 10000,
-	STEP_BYTES = 16 << 20,
-	STEP_PAGES = 4096,  /* given back to the file system after each step */
+	STEP_BYTES = 4 << 20,
+	STEP_PAGES = 1024,  /* given back to the file system after each step */
 	PAGE_ROWS = 1000,   /* lines read at once */
 	PAGE_BYTES = 1 << 20,
 	LIST_ROWS = 1000,
@@ -49,9 +49,9 @@ static const char *const texts[] = {
 	[Q_UNUSED] = "SELECT 1 FROM files WHERE id = ?1 AND uuid = ?2"
 		     " AND NOT EXISTS (SELECT 1 FROM batches WHERE file = ?1)",
 	[Q_LENGTHS] = "SELECT id, length(raw) FROM lines WHERE id > ?1 AND id <= ?2"
-		      " ORDER BY id LIMIT ?3",
-	[Q_DROP_LINES] = "DELETE FROM lines WHERE id > ?1 AND id <= ?2",
-	[Q_DROP_TEMPLATES] = "DELETE FROM templates WHERE id > ?1 AND id <= ?2",
+		      " ORDER BY id DESC LIMIT ?3",
+	[Q_DROP_LINES] = "DELETE FROM lines WHERE id >= ?1 AND id <= ?2",
+	[Q_DROP_TEMPLATES] = "DELETE FROM templates WHERE id >= ?1 AND id <= ?2",
 	[Q_DROP] = "DELETE FROM files WHERE id = ?1",
 	[Q_LOADING] = "SELECT id, uuid, loader, automatic FROM files WHERE loader >= 0",
 	[Q_LOOSE] = "/*scan*/ SELECT id, uuid, 0, iif(deleted = 1, 0, automatic) FROM files"
@@ -327,9 +327,10 @@ static int unused(struct db *db, int64_t id, struct id uuid, struct err *e)
 	return stmt_step(&q, e);
 }
 
-/* How far one step goes: the key of its last line.  *more tells whether lines
- * are left behind it. */
-static int step_end(struct db *db, int64_t id, int64_t *end, bool *more, struct err *e)
+/* Where one step begins that goes to the last line: pages at the end of the
+ * state file can be given back without moving others into their places.
+ * *more tells whether lines are left before it. */
+static int step_start(struct db *db, int64_t id, int64_t *start, bool *more, struct err *e)
 {
 	STMT(q, db, &file_sql, Q_LENGTHS);
 	stmt_int(&q, 1, first_key(id));
@@ -338,22 +339,28 @@ static int step_end(struct db *db, int64_t id, int64_t *end, bool *more, struct 
 	int64_t bytes = 0;
 	int n = 0, rc = 1;
 	while (bytes < STEP_BYTES && (rc = stmt_step(&q, e)) > 0) {
-		*end = stmt_col_int(&q, 0);
+		*start = stmt_col_int(&q, 0);
 		bytes += stmt_col_int(&q, 1);
 		n++;
 	}
 	*more = rc > 0 || n == STEP_ROWS;
 	if (!*more)
-		*end = last_key(id);
+		*start = first_key(id);
 	return rc < 0 ? -1 : 0;
 }
 
-static int drop_range(struct db *db, int index, int64_t from, int64_t to, struct err *e)
+static int drop_from(struct db *db, int index, int64_t id, int64_t start, struct err *e)
 {
 	STMT(q, db, &file_sql, index);
-	stmt_int(&q, 1, from);
-	if (index != Q_DROP)
-		stmt_int(&q, 2, to);
+	stmt_int(&q, 1, start);
+	stmt_int(&q, 2, last_key(id));
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
+static int drop_row(struct db *db, int64_t id, struct err *e)
+{
+	STMT(q, db, &file_sql, Q_DROP);
+	stmt_int(&q, 1, id);
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
@@ -363,16 +370,16 @@ static int remove_rows(struct db *db, int64_t id, struct id uuid, struct err *e)
 {
 	for (bool more = true; more;) {
 		TX(tx);
-		int64_t end;
+		int64_t start;
 		if (tx_begin(&tx, db, e) < 0)
 			return -1;
 		int rc = unused(db, id, uuid, e);
 		if (rc <= 0)
 			return rc;
-		if (step_end(db, id, &end, &more, e) < 0 ||
-		    drop_range(db, Q_DROP_LINES, first_key(id), end, e) < 0 ||
-		    drop_range(db, Q_DROP_TEMPLATES, first_key(id), end, e) < 0 ||
-		    (!more && drop_range(db, Q_DROP, id, 0, e) < 0) ||
+		if (step_start(db, id, &start, &more, e) < 0 ||
+		    drop_from(db, Q_DROP_LINES, id, start, e) < 0 ||
+		    drop_from(db, Q_DROP_TEMPLATES, id, start, e) < 0 ||
+		    (!more && drop_row(db, id, e) < 0) ||
 		    db_vacuum_some(db, STEP_PAGES, e) < 0 || tx_commit(&tx, e) < 0)
 			return -1;
 	}

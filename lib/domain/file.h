@@ -59,7 +59,7 @@ int file_line(struct db *db, int64_t id, uint32_t line, struct str *raw,
 
 /* Deletes the file: ERR_STATE while a batch that is not terminal needs it.
  * If batches still show it, it is only hidden and goes with the last of
- * them.  Rows go in steps of 10,000 or 16 MiB, each its own transaction. */
+ * them.  Rows go in steps of 10,000 or 4 MiB, each its own transaction. */
 int file_delete(struct db *db, int64_t id, struct err *e) MUST_CHECK;
 /* What it would say; changes nothing. */
 int file_check_delete(struct db *db, int64_t id, struct err *e) MUST_CHECK;

@@ -53,7 +53,7 @@ const struct stmt_set result_sql = { "result", texts, ARRAY_LEN(texts) };
 struct built {
 	int64_t row, position;
 	bool success;
-	size_t end;
+	size_t end; /* behind its LF */
 };
 struct page {
 	struct str bytes;
@@ -159,6 +159,7 @@ static int build(struct page *p, const struct batch *b, const struct result_opti
 	if (write_metadata(&w, raw, e) < 0)
 		return -1;
 	jsonw_end(&w);
+	str_addc(&p->bytes, '\n');
 	p->lines[p->n++] = (struct built){ .row = row, .position = p->position,
 					   .success = state == REQUEST_COMPLETED,
 					   .end = p->bytes.n };
@@ -236,7 +237,7 @@ static int walk(const struct walk *k, int64_t base, int64_t *after, result_fn *f
 		for (int i = 0; i < p->n; i++) {
 			struct built *line = &p->lines[i];
 			size_t from = i > 0 ? p->lines[i - 1].end : 0;
-			struct span text = { p->bytes.p + from, line->end - from };
+			struct span text = { p->bytes.p + from, line->end - from - 1 };
 			if (fn(ctx, line->row, line->success, text, e) < 0)
 				return -1;
 			*after = base + line->position - k->first;

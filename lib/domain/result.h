@@ -21,8 +21,8 @@ struct result_options {
 	bool with_input;         /* adds "input": the line as it was imported */
 };
 
-/* One finished request.  `line` has no LF at its end and is valid during the
- * call.  Returning -1 stops. */
+/* One finished request.  `line` is valid during the call; the byte behind its
+ * end is an LF.  Returning -1 stops. */
 typedef int result_fn(void *ctx, int64_t row, bool success, struct span line,
 		      struct err *e);
 

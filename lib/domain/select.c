@@ -112,15 +112,16 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* A NULL-terminated list, sorted to be searched; n is 0 if there is none. */
+/* A NULL-terminated list, sorted to be searched.  An empty one has no text. */
 struct texts {
+	bool given;
 	const char **v;
 	size_t n;
 };
 
 static struct texts texts_of(const char *const *list)
 {
-	struct texts t = { NULL, 0 };
+	struct texts t = { .given = list != NULL };
 
 	while (list && list[t.n])
 		t.n++;
@@ -142,7 +143,7 @@ static bool texts_have(const struct texts *t, struct span v, struct str *scratch
 	str_reset(scratch);
 	str_addspan(scratch, v);
 	const char *z = str_z(scratch);
-	return bsearch(&z, t->v, t->n, sizeof *t->v, compare_texts) != NULL;
+	return t->n > 0 && bsearch(&z, t->v, t->n, sizeof *t->v, compare_texts) != NULL;
 }
 
 struct page {
@@ -202,8 +203,8 @@ static bool matches(const struct search *s, const struct select_row *r, struct s
 	    !(s->f->states & 1u << REQUEST_PENDING))
 		return false;
 	return http_matches(s->f, r->status) &&
-	       (s->codes.n == 0 || (r->code.p && texts_have(&s->codes, r->code, scratch))) &&
-	       (s->custom_ids.n == 0 || texts_have(&s->custom_ids, r->custom_id, scratch));
+	       (!s->codes.given || (r->code.p && texts_have(&s->codes, r->code, scratch))) &&
+	       (!s->custom_ids.given || texts_have(&s->custom_ids, r->custom_id, scratch));
 }
 
 static void load(struct stmt *q, struct select_row *r)
@@ -415,4 +416,58 @@ int64_t select_retry(struct db *db, const struct batch *b, const struct select *
 		found = 0;
 	} while (n > 0);
 	return total;
+}
+
+/* The first custom id that the batch does not have is the error. */
+static int check_custom_ids(struct db *db, const struct batch *b,
+			    const char *const *custom_ids, struct err *e)
+{
+	int64_t row;
+
+	for (; *custom_ids; custom_ids++) {
+		int rc = select_custom_id(db, b, span_of(*custom_ids), &row, e);
+		if (rc == 0)
+			return err_set(e, ERR_NOTFOUND, "the batch has no request '%s'",
+				       safe_show(span_of(*custom_ids), SHOWN));
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int cancel_rows(struct db *db, const int64_t *rows, int n, struct err *e)
+{
+	struct tally t CLEANUP(tally_release) = { 0 };
+	int cancelled = 0;
+
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0)
+		return -1;
+	tally_begin(&t, db);
+	for (int i = 0; i < n; i++) {
+		int rc = request_cancel(&t, rows[i], e);
+		if (rc < 0)
+			return -1;
+		cancelled += rc;
+	}
+	return tally_flush(&t, clock_wall_ms(), e) < 0 || tx_commit(&tx, e) < 0 ? -1 : cancelled;
+}
+
+int64_t select_cancel(struct db *db, const struct batch *b, const char *const *custom_ids,
+		      bool dry_run, struct err *e)
+{
+	const struct select f = { .custom_ids = custom_ids };
+	struct search s CLEANUP(search_release) = search_for(db, b, &f);
+	struct page *p CLEANUP(free_page) = mem_alloc(sizeof *p);
+	int64_t *rows CLEANUP(mem_cleanup) = mem_alloc((s.custom_ids.n + 1) * sizeof *rows);
+	size_t found = 0;
+	int pending = 0, n;
+
+	for (int64_t at = b->id << 32; (n = read_page(&s, at, p, e)) > 0; at = p->last)
+		for (int i = 0; i < p->n; i++, found++)
+			if (p->rows[i].state == REQUEST_PENDING)
+				rows[pending++] = p->rows[i].row;
+	if (n < 0 || (found < s.custom_ids.n && check_custom_ids(db, b, custom_ids, e) < 0))
+		return -1;
+	return dry_run ? pending : cancel_rows(db, rows, pending, e);
 }

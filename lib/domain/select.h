@@ -17,8 +17,8 @@ struct select {
 	bool retrying;                /* only pending ones that were tried */
 	int http[32];                 /* 429, or 500 + 1000 for 5xx; n_http of them */
 	int n_http;
-	const char *const *codes;     /* NULL-terminated, or NULL */
-	const char *const *custom_ids;/* NULL-terminated, or NULL */
+	/* NULL-terminated (an empty one matches nothing), or NULL: any. */
+	const char *const *codes, *const *custom_ids;
 };
 /* "429,5xx" into http[]; "failed,retrying" into states; ERR_USAGE. */
 int select_http(struct select *f, const char *list, struct err *e) MUST_CHECK;
@@ -55,5 +55,11 @@ int64_t select_retry(struct db *db, const struct batch *b,
 /* How many those are now. */
 int64_t select_retry_count(struct db *db, const struct batch *b,
 			   const struct select *f, struct err *e) MUST_CHECK;
+
+/* Cancels single requests, those of them that are pending.  ERR_NOTFOUND,
+ * before anything is changed, if the batch has not all of them.  Returns how
+ * many were cancelled; with dry_run, how many would be. */
+int64_t select_cancel(struct db *db, const struct batch *b,
+		      const char *const *custom_ids, bool dry_run, struct err *e) MUST_CHECK;
 
 #endif

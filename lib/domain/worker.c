@@ -15,7 +15,8 @@ static const char *const texts[] = {
 	[Q_LEAVE] = "UPDATE workers SET ended_ms = ?2 WHERE id = ?1",
 	[Q_COUNT] = "UPDATE workers SET done = done + ?2, failed = failed + ?3 WHERE id = ?1",
 	/* A slot that was taken again has an older row whose process is gone. */
-	[Q_OPEN] = "SELECT id, slot, id < max(id) OVER (PARTITION BY slot) FROM workers"
+	[Q_OPEN] = "SELECT id, slot, EXISTS (SELECT 1 FROM workers n WHERE n.slot = w.slot"
+		   " AND n.ended_ms IS NULL AND n.id > w.id) FROM workers w"
 		   " WHERE ended_ms IS NULL AND slot > 0 ORDER BY slot, id",
 };
 const struct stmt_set worker_sql = { "worker", texts, ARRAY_LEN(texts) };

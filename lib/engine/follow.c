@@ -109,3 +109,26 @@ int follow_wait(struct db *db, const int64_t *batches, int n, bool any, int64_t 
 	}
 	return -1;
 }
+
+int follow_exit(struct db *db, const int64_t *batches, int n, bool any, int64_t timeout_ms,
+		struct err *e)
+{
+	static const int rank[] = { [0] = 0, [3] = 1, [1] = 2, [4] = 3 };
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	int how = follow_wait(db, batches, n, any, timeout_ms, e), worst = 0;
+
+	if (how < 0)
+		return -1;
+	if (how == FOLLOW_NOBODY)
+		log_note("no worker is running, so nothing will end: fsl-run starts one");
+	else if (how == FOLLOW_TIMEOUT)
+		log_note("the time is over and work remains");
+	for (int i = 0; i < n; i++) {
+		if (batch_get(db, batches[i], &b, e) < 0)
+			return -1;
+		int status = batch_exit(&b);
+		if (rank[status] > rank[worst] && (!any || status != 4))
+			worst = status;
+	}
+	return how == FOLLOW_ENDED ? worst : 4;
+}

@@ -34,4 +34,9 @@ enum { FOLLOW_TIMEOUT, FOLLOW_ENDED, FOLLOW_NOBODY /* no worker lives */ };
 int follow_wait(struct db *db, const int64_t *batches, int n, bool any,
 		int64_t timeout_ms /* -1: none */, struct err *e) MUST_CHECK;
 
+/* The same, and the exit status of the worst of them (with `any`, of those
+ * that have ended): 4, 1, 3 or 0.  Says on stderr why it is 4. */
+int follow_exit(struct db *db, const int64_t *batches, int n, bool any,
+		int64_t timeout_ms, struct err *e) MUST_CHECK;
+
 #endif

@@ -257,40 +257,48 @@ int http_in_flight(const struct http *h)
 }
 
 /* The call's own lines as list nodes in front of the shared list: nothing is
- * copied. */
+ * copied.  What has no value keeps libcurl from sending a line by itself: it
+ * would wait for a 100 Continue, and calls any body a form. */
 static struct curl_slist *header_list(struct slot *s)
 {
+	static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
 	struct http_call *call = s->call;
-	struct curl_slist *list = call->headers ? call->headers->list : NULL;
-	int n = 0;
+	struct curl_slist *shared = call->headers ? call->headers->list : NULL;
+	int n = 2;
 
-	for (size_t at = 0; at < call->own.n && n < HTTP_OWN_HEADERS; n++) {
-		s->nodes[n].data = call->own.p + at;
-		s->nodes[n].next = list;
-		list = &s->nodes[n];
+	s->nodes[0] = (struct curl_slist){ no_expect, shared };
+	s->nodes[1] = (struct curl_slist){ no_type, &s->nodes[0] };
+	for (size_t at = 0; at < call->own.n; n++) {
+		if (n == HTTP_OWN_HEADERS)
+			BUG("too many header lines");
+		s->nodes[n] = (struct curl_slist){ call->own.p + at, &s->nodes[n - 1] };
 		at += strlen(call->own.p + at) + 1;
 	}
-	return list;
+	return &s->nodes[n - 1];
 }
 
 static void set_method(struct slot *s)
 {
 	const struct http_call *call = s->call;
-	bool post = strcmp(call->method, "POST") == 0, body = call->body.p || post;
+	const char *method = call->method;
+	bool head = strcmp(method, "HEAD") == 0, get = strcmp(method, "GET") == 0;
+	bool post = strcmp(method, "POST") == 0;
+	/* These mean something even without a body (RFC 9110 section 8.6). */
+	bool wants_length = post || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+	bool body = !head && (call->body.p || wants_length);
 
 	curl_easy_setopt(s->easy, CURLOPT_NOBODY, 0L);
 	if (body) {
 		curl_easy_setopt(s->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, call->body.p ? call->body.p : "");
 		curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
-	} else if (strcmp(call->method, "HEAD") == 0) {
+	} else if (head) {
 		curl_easy_setopt(s->easy, CURLOPT_NOBODY, 1L);
 	} else {
 		curl_easy_setopt(s->easy, CURLOPT_HTTPGET, 1L);
 	}
-	bool plain = post || (!body && (strcmp(call->method, "GET") == 0 ||
-					strcmp(call->method, "HEAD") == 0));
-	curl_easy_setopt(s->easy, CURLOPT_CUSTOMREQUEST, plain ? NULL : call->method);
+	bool plain = post || head || (get && !body);
+	curl_easy_setopt(s->easy, CURLOPT_CUSTOMREQUEST, plain ? NULL : method);
 }
 
 void http_start(struct http *h, struct http_call *call)
@@ -354,7 +362,8 @@ static void finish(struct http *h, struct slot *s, CURLcode rc)
 	long status = 0;
 	char *redirect = NULL;
 
-	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (s->wire.sends > 0) /* else it would be that of the slot's last call */
+		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 300 && status < 400)
 		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
 	enum http_code code = code_of(rc, s->wire.sends > 0);
@@ -415,6 +424,11 @@ static void tick(struct http *h, int64_t now_us)
 void http_watch(struct http *h, int fd)
 {
 	poller_want(h->poller, fd, EPOLLIN, NULL);
+}
+
+void http_unwatch(struct http *h, int fd)
+{
+	poller_want(h->poller, fd, 0, NULL);
 }
 
 /* How long to sleep, in microseconds: until curl's next timer or our tick. */

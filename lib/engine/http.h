@@ -51,7 +51,7 @@ int http_headers_add(struct http_headers *h, struct span name, struct span value
 		     struct err *e) MUST_CHECK;
 void http_headers_free(struct http_headers *h);
 
-enum { HTTP_OWN_HEADERS = 208 };
+enum { HTTP_OWN_HEADERS = 208 }; /* lines of http_call.own: a few less */
 
 struct http_call {
 	/* Set by the caller; everything must stay until the call has ended. */
@@ -103,8 +103,9 @@ void http_start(struct http *h, struct http_call *call);
 /* Ends all calls in flight as HTTP_ABORTED (at the next http_wait()). */
 void http_abort(struct http *h);
 
-/* Watches a descriptor for reading beside the sockets. */
+/* Watches a descriptor for reading beside the sockets, until http_unwatch(). */
 void http_watch(struct http *h, int fd);
+void http_unwatch(struct http *h, int fd);
 
 /* Waits at most timeout_ms (-1: as long as it takes) for sockets, timers or
  * watched descriptors, and does what there is to do. */

@@ -1,11 +1,8 @@
 #include "engine/ledger.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +11,7 @@
 #include "domain/claim.h"
 #include "domain/file.h"
 #include "domain/worker.h"
+#include "engine/desk.h"
 #include "store/tx.h"
 
 enum {
@@ -24,21 +22,29 @@ enum {
 	AHEAD_MAX = 4096,
 };
 
+/* A batch that was met, and whether this run has started a request of it. */
+struct known {
+	struct target *target;
+	bool started;
+};
+
 struct ledger {
-	/* Set before the thread starts, or the thread's own. */
+	struct desk desk; /* between the threads */
+	/* Set before the thread starts, then the thread's own. */
 	struct db *db;
 	struct send defaults;
 	struct worker worker;
 	struct claim *claim;
 	struct tally tally;
-	struct target **targets;
-	int n_targets;
+	struct known *known;
+	int n_known;
 	int bell;
 	pthread_t thread;
 	int jobs;
 	struct job_list ended, unsent, fresh;
 	int outstanding;       /* jobs that the network thread has */
 	bool hungry;           /* there may be something to claim */
+	bool again;            /* requests became pending in this cycle */
 	bool check_dead;
 	int64_t due_ms;        /* wall: the next retry; -1: none */
 	int64_t version;       /* data_version last seen */
@@ -46,53 +52,46 @@ struct ledger {
 	double rate, cycle;    /* settled per ms and ms per cycle, smoothed */
 	int64_t last_cycle_us;
 	struct ledger_state mine; /* becomes `state` under the lock */
-	/* Between the threads. */
-	int in_fd, out_fd;
-	pthread_mutex_t lock;
-	struct job_list in_ended, in_unsent, out;
-	struct ledger_state state;
-	bool stop, finish;
-	int64_t give_up_ms;    /* monotonic; valid with finish */
 };
-
-static void ring(int fd)
-{
-	uint64_t one = 1;
-	ssize_t n = write(fd, &one, sizeof one);
-	(void)n;
-}
-
-static void hush(int fd)
-{
-	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof count);
-	(void)n;
-}
 
 /* --- targets ------------------------------------------------------------ */
 
-static struct target *target_of(struct ledger *l, int64_t batch, struct err *e)
+static struct known *known_of(struct ledger *l, int64_t batch, struct err *e)
 {
-	for (int i = l->n_targets; i-- > 0;)
-		if (l->targets[i]->batch == batch)
-			return l->targets[i];
+	for (int i = l->n_known; i-- > 0;)
+		if (l->known[i].target->batch == batch)
+			return &l->known[i];
 
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	if (batch_get(l->db, batch, &b, e) < 0)
 		return NULL;
-	l->targets = mem_resize(l->targets, (size_t)l->n_targets + 1, sizeof *l->targets);
-	return l->targets[l->n_targets++] = target_new(&b, &l->defaults);
+	l->known = mem_resize(l->known, (size_t)l->n_known + 1, sizeof *l->known);
+	l->known[l->n_known] = (struct known){ target_new(&b, &l->defaults), false };
+	return &l->known[l->n_known++];
 }
 
+/* For requests of dead workers, whose batch need not be ours to send. */
 static int64_t attempt_limit(void *ctx, int64_t batch)
 {
+	struct ledger *l = ctx;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct send builtin CLEANUP(send_release) = send_defaults();
 	struct err ignored = ERR_INIT;
-	const struct target *t = target_of(ctx, batch, &ignored);
 
-	return t ? t->send.retries + 1 : 1;
+	if (batch_get(l->db, batch, &b, &ignored) < 0)
+		return 1;
+	send_fill(&b.send, &l->defaults);
+	send_fill(&b.send, &builtin);
+	return b.send.retries + 1;
 }
 
 /* --- one cycle ---------------------------------------------------------- */
+
+static void pending_again(struct ledger *l)
+{
+	claim_forget(l->claim);
+	l->hungry = l->again = true;
+}
 
 static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
 {
@@ -116,14 +115,13 @@ static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
 		} else if (end.verdict == VERDICT_FAILED) {
 			s->failures++;
 		} else {
-			claim_forget(l->claim); /* it is pending again */
-			l->hungry = true;
+			pending_again(l);
 		}
 	}
 	for (struct job *j = l->unsent.first; j; j = j->next) {
 		if (request_release(&l->tally, l->worker.id, j->req.row, j->req.n, e) < 0)
 			return -1;
-		claim_forget(l->claim);
+		pending_again(l);
 	}
 	return 0;
 }
@@ -131,10 +129,11 @@ static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
 /* Starts one request; 0 if it was not to be had. */
 static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *e)
 {
-	struct target *t = target_of(l, request_batch(row), e);
+	struct known *k = known_of(l, request_batch(row), e);
 
-	if (!t)
+	if (!k)
 		return -1;
+	struct target *t = k->target;
 	if (t->problem.code != ERR_NONE) {
 		claim_skip(l->claim, t->batch);
 		if (!l->mine.key_missing) {
@@ -146,8 +145,9 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 	}
 	struct job *j = job_new();
 	int rc = request_start(&l->tally, l->worker.id, row, now_ms, &j->req, e);
-	if (rc > 0)
-		rc = file_line(l->db, t->file, request_line(row), &j->raw, e);
+	/* A line that is gone is an empty one, which cannot be prepared. */
+	if (rc > 0 && file_line(l->db, t->file, request_line(row), &j->raw, e) < 0)
+		rc = -1;
 	if (rc <= 0) {
 		job_free(j);
 		return rc;
@@ -158,6 +158,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 	 * network thread sees it by the code and judges it at once. */
 	job_prepare(j);
 	job_push(&l->fresh, j);
+	k->started = true;
 	return 1;
 }
 
@@ -215,6 +216,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	TX(tx);
 
 	tally_begin(&l->tally, l->db);
+	l->again = false;
 	if (tx_begin(&tx, l->db, e) < 0)
 		return -1;
 	int rc = settle_all(l, now_ms, e);
@@ -223,9 +225,13 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 		rc = n < 0 ? -1 : 0;
 		if (n > 0) {
 			log_info("%d requests of dead workers are pending again", n);
-			claim_forget(l->claim);
-			l->hungry = true;
+			pending_again(l);
 		}
+	}
+	/* Claims go by the counters, which have to know of them first. */
+	if (rc == 0 && l->again) {
+		rc = tally_flush(&l->tally, now_ms, e);
+		tally_begin(&l->tally, l->db);
 	}
 	if (rc == 0 && !stop)
 		rc = start_some(l, now_ms, e);
@@ -238,6 +244,9 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 		rc = tx_commit(&tx, e);
 	if (rc < 0) {
 		struct job *j;
+		/* A batch that is left alone stays so, and is not met again. */
+		before.key_missing = l->mine.key_missing;
+		before.error = l->mine.error;
 		l->mine = before;
 		l->hungry = true;
 		claim_forget(l->claim);
@@ -256,9 +265,9 @@ static int count_progress(struct ledger *l, struct err *e)
 	struct ledger_state *s = &l->mine;
 
 	s->total = s->done = s->done_failed = s->retrying = 0;
-	for (int i = 0; i < l->n_targets; i++) {
+	for (int i = 0; i < l->n_known; i++) {
 		struct batch b CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_get(l->db, l->targets[i]->batch, &b, e) < 0)
+		if (batch_get(l->db, l->known[i].target->batch, &b, e) < 0)
 			return -1;
 		s->total += b.total;
 		s->done += b.completed + b.failed + b.cancelled + b.expired;
@@ -271,13 +280,23 @@ static int count_progress(struct ledger *l, struct err *e)
 static void publish(struct ledger *l)
 {
 	l->mine.next_due_ms = l->due_ms > 0 ? l->due_ms : 0;
-	pthread_mutex_lock(&l->lock);
-	bool quiet = l->out.n > 0;
-	job_append(&l->out, &l->fresh);
-	l->state = l->mine;
-	pthread_mutex_unlock(&l->lock);
-	if (!quiet)
-		ring(l->out_fd);
+	desk_publish(&l->desk, &l->fresh, &l->mine);
+}
+
+/* What other processes have done; `late`: none has been heard of for long. */
+static void hear(struct ledger *l, bool late)
+{
+	struct err ignored = ERR_INIT;
+	int64_t version = l->version;
+	int heard = side_heard(l->bell);
+
+	if (db_version(l->db, &version, &ignored) == 0 && version != l->version) {
+		l->version = version;
+		l->hungry = true;
+	}
+	/* A file that was closed may mean a process that died. */
+	if ((heard & SIDE_CLOSED) || late)
+		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
 }
 
 /* After a commit: what was settled is over, what was started goes out. */
@@ -298,48 +317,27 @@ static void deliver(struct ledger *l)
 		l->next_progress = now + PROGRESS_MS;
 		if (count_progress(l, &ignored) < 0)
 			log_debug("%s", ignored.msg);
+		hear(l, false); /* under full load nobody waits for news */
 	}
 	publish(l);
-}
-
-static bool take_inbox(struct ledger *l, bool *stop, int64_t *give_up_ms)
-{
-	pthread_mutex_lock(&l->lock);
-	job_append(&l->ended, &l->in_ended);
-	job_append(&l->unsent, &l->in_unsent);
-	*stop = l->stop || l->finish;
-	bool finish = l->finish;
-	*give_up_ms = l->give_up_ms;
-	pthread_mutex_unlock(&l->lock);
-	return finish;
 }
 
 /* Sleeps until somebody has something for us. */
 static void wait_for_news(struct ledger *l, int64_t limit_ms)
 {
-	struct pollfd fds[2] = { { .fd = l->in_fd, .events = POLLIN },
+	struct pollfd fds[2] = { { .fd = l->desk.to_ledger, .events = POLLIN },
 				 { .fd = l->bell, .events = POLLIN } };
 	int64_t wait = limit_ms;
 
-	if (l->due_ms > 0) {
+	/* Who is hungry already waits for room, not for the next retry. */
+	if (l->due_ms > 0 && !l->hungry) {
 		int64_t left = l->due_ms - clock_wall_ms();
 		wait = left < 0 ? 0 : left < wait ? left : wait;
 	}
 	int n = poll(fds, 2, (int)wait);
-	if (fds[0].revents)
-		hush(l->in_fd);
-	int heard = fds[1].revents ? side_heard(l->bell) : 0;
-	struct err ignored = ERR_INIT;
-	int64_t version = l->version;
-	if (db_version(l->db, &version, &ignored) == 0 && version != l->version) {
-		l->version = version;
-		l->hungry = true;
-	}
+	hear(l, n == 0);
 	if (l->due_ms > 0 && l->due_ms <= clock_wall_ms())
 		l->hungry = true;
-	/* A file that was closed may mean a process that died. */
-	if ((heard & SIDE_CLOSED) || n == 0)
-		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
 }
 
 /* Nothing to do: is there nothing left either? */
@@ -374,19 +372,17 @@ static void give_up(struct ledger *l, const struct err *e)
 static void *thread_main(void *arg)
 {
 	struct ledger *l = arg;
-	bool stop = false, finish = false;
-	int64_t give_up_ms = 0;
 
 	for (;;) {
 		struct err e = ERR_INIT;
-		finish = take_inbox(l, &stop, &give_up_ms);
+		struct desk_orders o = desk_collect(&l->desk, &l->ended, &l->unsent);
 		bool given = l->ended.n > 0 || l->unsent.n > 0;
-		if (finish && !given)
+		if (o.finish && !given)
 			return NULL;
-		bool room = l->hungry && !stop && capacity(l) > l->outstanding;
+		bool room = l->hungry && !o.stop && capacity(l) > l->outstanding;
 		int rc = 0;
 		if (given || room || l->check_dead) {
-			rc = cycle(l, stop, &e);
+			rc = cycle(l, o.stop, &e);
 			if (rc == 0) {
 				if (l->mine.stuck)
 					log_note("the state file can be written again");
@@ -400,15 +396,17 @@ static void *thread_main(void *arg)
 		}
 		if (rc == 0)
 			continue;
-		if (!can_go_on(&e) || (finish && clock_mono_ms() > give_up_ms)) {
+		if (!can_go_on(&e) || (o.finish && clock_mono_ms() > o.give_up_ms)) {
 			give_up(l, &e);
 			return NULL;
 		}
 		if (!l->mine.stuck) {
 			log_warn("%s; %d results wait in memory", e.msg, l->ended.n);
 			l->mine.stuck = true;
+			publish(l);
 		}
-		poll(&(struct pollfd){ .fd = l->in_fd, .events = POLLIN }, 1, RETRY_MS);
+		/* Not for news: what comes meanwhile would fail as well. */
+		poll(NULL, 0, RETRY_MS);
 	}
 }
 
@@ -419,22 +417,17 @@ static void free_ledger(struct ledger *l)
 	struct job *j;
 
 	while ((j = job_pop(&l->ended)) || (j = job_pop(&l->unsent)) ||
-	       (j = job_pop(&l->in_ended)) || (j = job_pop(&l->in_unsent)) ||
-	       (j = job_pop(&l->fresh)) || (j = job_pop(&l->out)))
+	       (j = job_pop(&l->fresh)))
 		job_free(j);
-	for (int i = 0; i < l->n_targets; i++)
-		target_free(l->targets[i]);
-	free(l->targets);
+	desk_release(&l->desk);
+	for (int i = 0; i < l->n_known; i++)
+		target_free(l->known[i].target);
+	free(l->known);
 	tally_release(&l->tally);
 	claim_free(l->claim);
 	send_release(&l->defaults);
 	if (l->bell >= 0)
 		close(l->bell);
-	if (l->in_fd >= 0)
-		close(l->in_fd);
-	if (l->out_fd >= 0)
-		close(l->out_fd);
-	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
 
@@ -454,14 +447,8 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	job_list_init(&l->ended);
 	job_list_init(&l->unsent);
 	job_list_init(&l->fresh);
-	job_list_init(&l->in_ended);
-	job_list_init(&l->in_unsent);
-	job_list_init(&l->out);
-	pthread_mutex_init(&l->lock, NULL);
-	l->in_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	l->out_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	l->bell = side_listen(db_side(db), e);
-	if (l->bell < 0 || l->in_fd < 0 || l->out_fd < 0 ||
+	l->bell = -1;
+	if (desk_init(&l->desk, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
 	    worker_enter(db, o->version, o->config, &l->worker, e) < 0) {
 		free_ledger(l);
 		return NULL;
@@ -474,53 +461,35 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 
 int ledger_fd(const struct ledger *l)
 {
-	return l->out_fd;
+	return l->desk.to_network;
 }
 
 void ledger_take(struct ledger *l, struct job_list *jobs, struct ledger_state *state)
 {
-	hush(l->out_fd);
-	pthread_mutex_lock(&l->lock);
-	job_append(jobs, &l->out);
-	*state = l->state;
-	pthread_mutex_unlock(&l->lock);
+	desk_take(&l->desk, jobs, state);
 }
 
 void ledger_give(struct ledger *l, struct job_list *ended, struct job_list *unsent)
 {
-	if (ended->n == 0 && unsent->n == 0)
-		return;
-	pthread_mutex_lock(&l->lock);
-	bool quiet = l->in_ended.n > 0 || l->in_unsent.n > 0;
-	job_append(&l->in_ended, ended);
-	job_append(&l->in_unsent, unsent);
-	pthread_mutex_unlock(&l->lock);
-	if (!quiet)
-		ring(l->in_fd);
+	desk_give(&l->desk, ended, unsent);
 }
 
 void ledger_stop(struct ledger *l)
 {
-	pthread_mutex_lock(&l->lock);
-	l->stop = true;
-	pthread_mutex_unlock(&l->lock);
-	ring(l->in_fd);
+	desk_stop(&l->desk);
 }
 
 int ledger_close(struct ledger *l, int64_t wait_ms, struct ledger_state *state,
 		 int64_t **batches, int *n_batches, struct err *e)
 {
-	pthread_mutex_lock(&l->lock);
-	l->finish = true;
-	l->give_up_ms = clock_mono_ms() + wait_ms;
-	pthread_mutex_unlock(&l->lock);
-	ring(l->in_fd);
+	desk_finish(&l->desk, clock_mono_ms() + wait_ms);
 	pthread_join(l->thread, NULL);
 	*state = l->mine;
-	*n_batches = l->n_targets;
-	*batches = mem_alloc((size_t)(l->n_targets + 1) * sizeof **batches);
-	for (int i = 0; i < l->n_targets; i++)
-		(*batches)[i] = l->targets[i]->batch;
+	*n_batches = 0;
+	*batches = mem_alloc((size_t)(l->n_known + 1) * sizeof **batches);
+	for (int i = 0; i < l->n_known; i++)
+		if (l->known[i].started)
+			(*batches)[(*n_batches)++] = l->known[i].target->batch;
 	db_patience(l->db, 10000);
 	int rc = 0;
 	if (state->failed) {

@@ -103,6 +103,21 @@ static bool is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+static int check(const char *path, struct err *e)
+{
+	/* Opening a FIFO would wait for its reader. */
+	if (!path || is_special(path))
+		return 0;
+	struct outfile *o = outfile_open(path, e);
+	outfile_close(o);
+	return o ? 0 : -1;
+}
+
+int oneshot_check(const char *output, const char *errors, struct err *e)
+{
+	return check(output, e) < 0 || check(errors, e) < 0 ? -1 : 0;
+}
+
 static int open_sink(struct sink *s, bool whole, struct err *e)
 {
 	struct str part CLEANUP(str_release) = STR_INIT;

@@ -23,6 +23,10 @@ struct oneshot {
 int oneshot_batch(struct db *db, struct import *im, struct create *c,
 		  struct oneshot *o, struct batch *out, struct err *e) MUST_CHECK;
 
+/* Can the outputs be made?  Asked before anything is sent; leaves nothing
+ * behind.  Paths may be NULL. */
+int oneshot_check(const char *output, const char *errors, struct err *e) MUST_CHECK;
+
 /* Writes the outputs, each whole or not at all, in input order.  Paths may be
  * NULL.  While work remains, PATH.part gets what is finished and PATH stays
  * as it was; afterwards a PATH.part of an earlier run is removed. */

@@ -90,6 +90,8 @@ static void stop(struct run *r, const char *reason, int signal)
 		r->sum->signal = signal;
 		r->deadline_ms = clock_mono_ms() + r->o->grace_ms;
 		ledger_stop(r->ledger);
+		if (r->o->stop_fd >= 0) /* it stays readable, or no longer matters */
+			http_unwatch(r->http, r->o->stop_fd);
 		if (signal && http_in_flight(r->http) > 0)
 			log_note("stopping: %d in flight may finish (at most %lld s); "
 				 "once more aborts them", http_in_flight(r->http),
@@ -231,7 +233,7 @@ int run_loop(struct db *db, const struct run_options *o, struct run_summary *out
 		rc = loop(&r, e);
 	rc = finish(&r, rc, e);
 	out->took_ms = clock_mono_ms() - began;
-	if (rc == 0 && out->ledger.key_missing && out->signal == 0)
+	if (rc == 0 && out->ledger.key_missing && r.stops == 0)
 		out->reason = "key_unresolved";
 	return rc;
 }

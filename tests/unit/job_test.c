@@ -220,7 +220,7 @@ static void judging(void)
 	CHECK(end.input_tokens == 3 && end.output_tokens == 4 && end.kind == ANSWER_JSON,
 	      "its usage is read");
 	CHECK(end.worker == 9 && end.row == ok->req.row && end.queue == 5 && end.n == 1 &&
-	      end.took_ms == 12 && end.bytes == 50 && end.body.n == 50 && !end.request_id.p,
+	      end.took_ms == 12 && end.bytes == (int64_t)end.body.n && end.body.n == ok->call.answer.n && !end.request_id.p,
 	      "and it is told what it was");
 	JOB(nothing, t, LINE(""));
 	end_call(nothing, HTTP_ANSWERED, 204, "");

@@ -49,6 +49,7 @@ static inline sqlite3 *rows_raw(const char *path)
 	rows_must(rc == SQLITE_OK, path, sqlite3_errmsg(raw));
 	sqlite3_busy_timeout(raw, 10000);
 	sqlite3_wal_autocheckpoint(raw, 0);
+	sqlite3_exec(raw, "PRAGMA foreign_keys = ON", NULL, NULL, NULL);
 	return raw;
 }
 

@@ -104,7 +104,6 @@ static void workers(void)
 int main(void)
 {
 	raw = rows_raw(":memory:");
-	ROWS_DO(raw, "PRAGMA foreign_keys = ON");
 	shape();
 	files();
 	batches();

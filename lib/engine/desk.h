@@ -1,0 +1,53 @@
+/* desk: where the network thread and the ledger thread hand jobs to each other.
+ *
+ *      network thread                         ledger thread
+ *      desk_take()   <---- started, state --  desk_publish()
+ *      desk_give()   ----- ended, unsent -->  desk_collect()
+ *      desk_stop(), desk_finish() --------->  desk_collect()
+ *
+ * Whoever takes a job owns it.  A descriptor each way is readable while there
+ * may be something new; taking and collecting empty it. */
+#ifndef FSL_ENGINE_DESK_H
+#define FSL_ENGINE_DESK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "engine/job.h"
+#include "engine/ledger.h"
+
+/* What the ledger thread is told; nothing of it is ever taken back. */
+struct desk_orders {
+	bool stop;             /* start nothing new */
+	bool finish;           /* and end when all is settled */
+	int64_t give_up_ms;    /* monotonic; with finish */
+};
+
+struct desk {
+	int to_network, to_ledger; /* descriptors */
+	/* Behind the lock. */
+	pthread_mutex_t lock;
+	struct job_list started, ended, unsent;
+	struct ledger_state state;
+	struct desk_orders orders;
+};
+
+int desk_init(struct desk *d, struct err *e) MUST_CHECK;
+/* With the jobs that lie there; also after desk_init() has failed. */
+void desk_release(struct desk *d);
+
+/* The network thread's side.  Taken jobs go to the end of `jobs`; given lists
+ * are empty afterwards.  After desk_finish() it takes and gives no more. */
+void desk_take(struct desk *d, struct job_list *jobs, struct ledger_state *state);
+void desk_give(struct desk *d, struct job_list *ended, struct job_list *unsent);
+void desk_stop(struct desk *d);
+void desk_finish(struct desk *d, int64_t give_up_ms);
+
+/* The ledger thread's side.  What was started and lies there when the network
+ * thread has finished comes back as unsent. */
+struct desk_orders desk_collect(struct desk *d, struct job_list *ended,
+				struct job_list *unsent);
+void desk_publish(struct desk *d, struct job_list *started, const struct ledger_state *state);
+
+#endif
