@@ -60,8 +60,7 @@ static void on_problem(void *ctx, const char *file, int64_t line,
 {
 	(void)ctx;
 	progress_clear(&bar);
-	log_error("%s:%lld:%zu: %s: %s", safe_show(span_of(file), SHOWN), (long long)line,
-		  why->column, line_code_text(why->code), why->text);
+	import_complain(file, line, why);
 }
 
 static int open_db(const struct tool *t, enum db_mode mode, struct err *e)

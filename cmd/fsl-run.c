@@ -15,6 +15,7 @@
 #include "base/safe.h"
 #include "base/user.h"
 #include "cli/create_opts.h"
+#include "cli/intake.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "cli/version.h"
@@ -102,25 +103,11 @@ static void on_progress(void *ctx, const struct run_progress *p)
 	progress_show(&bar, &s, now);
 }
 
-static void on_import(void *ctx, int64_t lines, int64_t bytes)
-{
-	int64_t now = clock_mono_ms();
-
-	(void)ctx;
-	(void)bytes;
-	if (progress_due(&bar, now))
-		progress_show(&bar, &(struct progress_state){ .what = "importing", .done = lines,
-			      .total = -1, .failed = -1, .retrying = -1, .in_flight = -1,
-			      .rate_milli = -1, .eta_ms = -1 }, now);
-}
-
 static void on_problem(void *ctx, const char *file, int64_t line,
 		       const struct line_problem *why)
 {
-	(void)ctx;
-	progress_clear(&bar);
-	log_error("%s:%lld:%zu: %s: %s", safe_show(span_of(file), 200), (long long)line,
-		  why->column, line_code_text(why->code), why->text);
+	progress_clear(ctx);
+	import_complain(file, line, why);
 }
 
 static int exit_status(const struct report *o, const struct run_summary *s)
@@ -204,25 +191,6 @@ static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n
 	return status;
 }
 
-static void say_found(const struct oneshot *o, const struct batch *b)
-{
-	char id[BATCH_ID_BUF], done[NUM_BUF], total[NUM_BUF];
-	int64_t ended = b->completed + b->failed + b->cancelled + b->expired;
-
-	batch_id_text(b->uuid, id);
-	num_count(ended, done);
-	num_count(b->total, total);
-	if (o->reopened > 0)
-		log_note("%s: %lld requests that had failed are sent once more", id,
-			 (long long)o->reopened);
-	else if (o->resumed && isatty(STDERR_FILENO))
-		log_note("resuming %s (%s of %s done)", id, done, total);
-	else if (o->finished)
-		log_note("%s had ended: nothing is sent, only written out%s", id,
-			 b->failed > 0 ? " (--retry-failed sends what failed, --new everything)" :
-			 " (--new sends everything again)");
-}
-
 static int one_shot(struct tool *t, struct err *e)
 {
 	struct create c CLEANUP(create_release) = CREATE_INIT;
@@ -238,18 +206,15 @@ static int one_shot(struct tool *t, struct err *e)
 	if (!db)
 		return -1;
 	struct import im = IMPORT_INIT;
-	im.path = input;
-	im.rules.allow_secrets = create.allow_secrets;
-	im.max_line = create.max_line;
-	im.endpoint = create.endpoint;
+	create_import(&create, input, &im);
 	im.problem = on_problem;
-	im.progress = on_import;
-	if (oneshot_batch(db, &im, &c, &o, &b, e) < 0) {
-		progress_clear(&bar);
-		return -1;
-	}
+	im.progress = intake_progress;
+	im.ctx = &bar;
+	int rc = oneshot_batch(db, &im, &c, &o, &b, e);
 	progress_clear(&bar);
-	say_found(&o, &b);
+	if (rc < 0)
+		return -1;
+	oneshot_tell(&o, &b);
 	char id[BATCH_ID_BUF], what[16];
 	memcpy(what, batch_id_text(b.uuid, id), sizeof what - 1);
 	what[sizeof what - 1] = '\0';

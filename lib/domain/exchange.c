@@ -29,6 +29,7 @@ void exchange_release(struct exchange *x)
 		free(x->headers[i].value);
 		free(x->headers[i].key);
 		free(x->headers[i].after);
+		free(x->headers[i].ref);
 	}
 	line_release(&x->line);
 	str_release(&x->raw);
@@ -131,6 +132,7 @@ static void add_key(struct exchange *x, const struct batch *b)
 		return;
 	h->key = key_words(b->key_ref);
 	h->after = mem_strdup(hole + 2);
+	h->ref = mem_strdup(b->key_ref);
 }
 
 static int add_own(struct db *db, struct exchange *x, const struct batch *b, struct err *e)
@@ -183,10 +185,8 @@ static void add_value(const struct exchange_header *h, struct str *out)
 		return;
 	}
 	str_addz(out, h->value);
-	if (!h->key)
-		return;
-	str_addz(out, h->key);
-	str_addz(out, h->after);
+	if (h->key)
+		str_addf(out, "<%s>%s", h->ref, h->after);
 }
 
 void exchange_text(const struct exchange *x, struct str *out)

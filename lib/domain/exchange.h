@@ -1,7 +1,7 @@
 /* exchange: one request as it is sent, and its attempts, told to people.
  *
- * No key is read: where it goes stands a shell variable or command that finds
- * it ($NAME for env:NAME). */
+ * No key is read.  Where it goes stands its reference, <env:NAME>, and in a
+ * command for the shell what finds it, "$NAME". */
 #ifndef FSL_DOMAIN_EXCHANGE_H
 #define FSL_DOMAIN_EXCHANGE_H
 
@@ -19,8 +19,9 @@ enum { EXCHANGE_HEADERS = 256 };
 
 struct exchange_header {
 	char *name, *value;
-	char *key;   /* a key: `value` comes before it, `after` behind it; else NULL */
+	char *key;   /* a key for sh(1): `value` before it, `after` behind; else NULL */
 	char *after;
+	char *ref;   /* "env:NAME" */
 };
 
 struct exchange {

@@ -9,6 +9,7 @@
 #include "base/idset.h"
 #include "base/jsonw.h"
 #include "base/lines.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
@@ -433,4 +434,10 @@ int import_check(struct import *im, struct err *e)
 	if (check_request(im, e) < 0 || open_input(&r, im, e) < 0)
 		return -1;
 	return read_all(&r, false, e);
+}
+
+void import_complain(const char *file, int64_t line, const struct line_problem *why)
+{
+	log_error("%s:%lld:%zu: %s: %s", safe_show(span_of(file), 200), (long long)line,
+		  why->column, line_code_text(why->code), why->text);
 }

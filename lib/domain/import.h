@@ -53,6 +53,9 @@ struct import {
  * ERR_STATE if the name is taken by another content. */
 int import_run(struct db *db, struct import *im, struct file *out, struct err *e) MUST_CHECK;
 
+/* Logs a problem as an error: "in.jsonl:17:15: duplicate_custom_id: …". */
+void import_complain(const char *file, int64_t line, const struct line_problem *why);
+
 /* The same checks, nothing stored; needs no state file. */
 int import_check(struct import *im, struct err *e) MUST_CHECK;
 

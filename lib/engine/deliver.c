@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/outfile.h"
@@ -138,6 +139,7 @@ int deliver_batches(struct db *db, const struct batch *list, int n, const struct
 	struct outputs o CLEANUP(outputs_release) = { .d = d };
 	struct result_counts counts = { 0, 0, 0 };
 	int64_t total = 0, max;
+	char count[NUM_BUF];
 
 	for (int i = 0; i < n; i++)
 		total += list[i].total;
@@ -150,9 +152,16 @@ int deliver_batches(struct db *db, const struct batch *list, int n, const struct
 	if (terminal < 0 || outfile_commit(o.out, e) < 0 ||
 	    (o.errors && outfile_commit(o.errors, e) < 0))
 		return -1;
-	if (!terminal)
+	if (!terminal) {
+		log_note("%s requests have not ended: --follow waits for them",
+			 num_count(counts.unfinished, count));
 		return STATUS_REMAINS;
-	if (max >= 0)
-		return counts.errors > max ? STATUS_SOME : 0;
-	return counts.errors > 0 && !d->errors && !d->failed && !d->all ? STATUS_SOME : 0;
+	}
+	bool expected = max >= 0 ? counts.errors <= max : d->errors || d->failed || d->all;
+	if (counts.errors == 0 || expected)
+		return 0;
+	if (!d->errors && !d->failed && !d->all)
+		log_note("%s requests ended without success: -e FILE writes their lines",
+			 num_count(counts.errors, count));
+	return STATUS_SOME;
 }

@@ -20,6 +20,7 @@ enum {
 	PATIENCE_MS = 500,     /* how long one try waits for other writers */
 	PROGRESS_MS = 200,
 	AHEAD_MAX = 4096,
+	CACHE_MIB = 16,        /* settling comes back to pages that starting has read */
 };
 
 /* A batch that was met, and whether this run has started a request of it. */
@@ -49,8 +50,8 @@ struct ledger {
 	int64_t due_ms;        /* wall: the next retry; -1: none */
 	int64_t version;       /* data_version last seen */
 	int64_t next_progress;
-	double rate, cycle;    /* settled per ms and ms per cycle, smoothed */
-	int64_t last_cycle_us;
+	double rate, took;     /* settled per ms, and ms that a cycle takes; smoothed */
+	int64_t last_us;       /* end of the last cycle */
 	struct ledger_state mine; /* becomes `state` under the lock */
 };
 
@@ -165,7 +166,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 /* How many may be out: the slots, and what frees while a commit takes place. */
 static int capacity(const struct ledger *l)
 {
-	double ahead = l->rate * 2 * l->cycle;
+	double ahead = l->rate * 2 * l->took;
 	int limit = l->jobs * 16 < AHEAD_MAX ? l->jobs * 16 : AHEAD_MAX;
 
 	return l->jobs + (ahead < limit ? (int)ahead : limit);
@@ -193,19 +194,15 @@ static int start_some(struct ledger *l, int64_t now_ms, struct err *e)
 	return 0;
 }
 
-static void measure(struct ledger *l, int settled)
+static void measure(struct ledger *l, int settled, int64_t began_us)
 {
 	int64_t now = clock_mono_us();
-	double ms = (double)(now - l->last_cycle_us) / 1000;
-
-	l->last_cycle_us = now;
-	if (settled == 0 || ms <= 0)
-		return;
+	double ms = (double)(now - l->last_us + 1) / 1000, took = (double)(now - began_us) / 1000;
 	double weight = ms > 100 ? 1 : 0.2;
+
+	l->last_us = now;
 	l->rate += weight * (settled / ms - l->rate);
-	l->cycle += weight * (ms - l->cycle);
-	if (l->cycle > 100)
-		l->cycle = 100;
+	l->took += weight * ((took < 100 ? took : 100) - l->took);
 }
 
 static int cycle(struct ledger *l, bool stop, struct err *e)
@@ -283,7 +280,7 @@ static void publish(struct ledger *l)
 	desk_publish(&l->desk, &l->fresh, &l->mine);
 }
 
-/* What other processes have done; `late`: none has been heard of for long. */
+/* What time and other processes have done; `late`: nobody rang for long. */
 static void hear(struct ledger *l, bool late)
 {
 	struct err ignored = ERR_INIT;
@@ -294,13 +291,15 @@ static void hear(struct ledger *l, bool late)
 		l->version = version;
 		l->hungry = true;
 	}
+	if (l->due_ms > 0 && l->due_ms <= clock_wall_ms())
+		l->hungry = true;
 	/* A file that was closed may mean a process that died. */
 	if ((heard & SIDE_CLOSED) || late)
 		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
 }
 
 /* After a commit: what was settled is over, what was started goes out. */
-static void deliver(struct ledger *l)
+static void deliver(struct ledger *l, int64_t began_us)
 {
 	struct job *j;
 	int settled = l->ended.n;
@@ -310,7 +309,7 @@ static void deliver(struct ledger *l)
 		job_free(j);
 	while ((j = job_pop(&l->unsent)))
 		job_free(j);
-	measure(l, settled);
+	measure(l, settled, began_us);
 	int64_t now = clock_mono_ms();
 	struct err ignored = ERR_INIT;
 	if (now >= l->next_progress) {
@@ -323,11 +322,11 @@ static void deliver(struct ledger *l)
 }
 
 /* Sleeps until somebody has something for us. */
-static void wait_for_news(struct ledger *l, int64_t limit_ms)
+static void wait_for_news(struct ledger *l)
 {
 	struct pollfd fds[2] = { { .fd = l->desk.to_ledger, .events = POLLIN },
 				 { .fd = l->bell, .events = POLLIN } };
-	int64_t wait = limit_ms;
+	int64_t wait = SAFETY_MS;
 
 	/* Who is hungry already waits for room, not for the next retry. */
 	if (l->due_ms > 0 && !l->hungry) {
@@ -336,8 +335,6 @@ static void wait_for_news(struct ledger *l, int64_t limit_ms)
 	}
 	int n = poll(fds, 2, (int)wait);
 	hear(l, n == 0);
-	if (l->due_ms > 0 && l->due_ms <= clock_wall_ms())
-		l->hungry = true;
 }
 
 /* Nothing to do: is there nothing left either? */
@@ -348,13 +345,12 @@ static int look_for_end(struct ledger *l, struct err *e)
 	int open = claim_open(l->claim, l->db, e);
 	if (open < 0)
 		return -1;
-	if (open == 0) {
-		if (count_progress(l, e) < 0)
-			return -1;
-		l->mine.drained = true;
-		publish(l);
-	}
-	return 0;
+	if (open > 0)
+		return 0;
+	l->mine.drained = true;
+	int rc = count_progress(l, e);
+	publish(l);
+	return rc;
 }
 
 static bool can_go_on(const struct err *e)
@@ -380,20 +376,18 @@ static void *thread_main(void *arg)
 		if (o.finish && !given)
 			return NULL;
 		bool room = l->hungry && !o.stop && capacity(l) > l->outstanding;
-		int rc = 0;
-		if (given || room || l->check_dead) {
-			rc = cycle(l, o.stop, &e);
-			if (rc == 0) {
-				if (l->mine.stuck)
-					log_note("the state file can be written again");
-				l->mine.stuck = false;
-				deliver(l);
-			}
-		} else {
-			rc = look_for_end(l, &e);
-			if (rc == 0)
-				wait_for_news(l, SAFETY_MS);
+		bool work = given || room || l->check_dead;
+		int64_t began_us = clock_mono_us();
+		int rc = work ? cycle(l, o.stop, &e) : look_for_end(l, &e);
+		if (rc == 0 && l->mine.stuck) {
+			log_note("the state file can be written again");
+			l->mine.stuck = false;
+			publish(l);
 		}
+		if (rc == 0 && work)
+			deliver(l, began_us);
+		else if (rc == 0)
+			wait_for_news(l);
 		if (rc == 0)
 			continue;
 		if (!can_go_on(&e) || (o.finish && clock_mono_ms() > o.give_up_ms)) {
@@ -443,12 +437,12 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	l->claim = claim_new(o->batches, o->n_batches, o->user);
 	l->hungry = l->check_dead = true;
 	l->due_ms = -1;
-	l->last_cycle_us = clock_mono_us();
+	l->last_us = clock_mono_us();
 	job_list_init(&l->ended);
 	job_list_init(&l->unsent);
 	job_list_init(&l->fresh);
 	l->bell = -1;
-	if (desk_init(&l->desk, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
+	if (desk_init(&l->desk, e) < 0 || db_cache(db, CACHE_MIB, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
 	    worker_enter(db, o->version, o->config, &l->worker, e) < 0) {
 		free_ledger(l);
 		return NULL;
@@ -491,13 +485,9 @@ int ledger_close(struct ledger *l, int64_t wait_ms, struct ledger_state *state,
 		if (l->known[i].started)
 			(*batches)[(*n_batches)++] = l->known[i].target->batch;
 	db_patience(l->db, 10000);
-	int rc = 0;
-	if (state->failed) {
+	int rc = state->failed ? -1 : worker_leave(l->db, &l->worker, e);
+	if (state->failed)
 		*e = state->error;
-		rc = -1;
-	} else {
-		rc = worker_leave(l->db, &l->worker, e);
-	}
 	free_ledger(l);
 	return rc;
 }

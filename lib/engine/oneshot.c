@@ -8,6 +8,7 @@
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/outfile.h"
 #include "base/safe.h"
 #include "domain/result.h"
@@ -70,6 +71,25 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 	}
 	bool existed;
 	return batch_create(db, &c->batch, out, &existed, e);
+}
+
+void oneshot_tell(const struct oneshot *o, const struct batch *b)
+{
+	char id[BATCH_ID_BUF], done[NUM_BUF], total[NUM_BUF];
+	int64_t ended = b->completed + b->failed + b->cancelled + b->expired;
+
+	batch_id_text(b->uuid, id);
+	num_count(ended, done);
+	num_count(b->total, total);
+	if (o->reopened > 0)
+		log_note("%s: %lld requests that had failed are sent once more", id,
+			 (long long)o->reopened);
+	else if (o->resumed && isatty(STDERR_FILENO))
+		log_note("resuming %s (%s of %s done)", id, done, total);
+	else if (o->finished)
+		log_note("%s had ended: nothing is sent, only written out%s", id,
+			 b->failed > 0 ? " (--retry-failed sends what failed, --new everything)" :
+			 " (--new sends everything again)");
 }
 
 /* One of the two outputs. */

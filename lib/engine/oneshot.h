@@ -23,6 +23,10 @@ struct oneshot {
 int oneshot_batch(struct db *db, struct import *im, struct create *c,
 		  struct oneshot *o, struct batch *out, struct err *e) MUST_CHECK;
 
+/* Says on stderr what was found, if a person may want to know: that it is
+ * resumed (on a terminal), that it had ended (always). */
+void oneshot_tell(const struct oneshot *o, const struct batch *b);
+
 /* Can the outputs be made?  Asked before anything is sent; leaves nothing
  * behind.  Paths may be NULL. */
 int oneshot_check(const char *output, const char *errors, struct err *e) MUST_CHECK;

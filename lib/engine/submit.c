@@ -29,8 +29,7 @@ static void on_problem(void *ctx, const char *file, int64_t line,
 		       const struct line_problem *why)
 {
 	clear(ctx);
-	log_error("%s:%lld:%zu: %s: %s", safe_show(span_of(file), SHOWN), (long long)line,
-		  why->column, line_code_text(why->code), why->text);
+	import_complain(file, line, why);
 }
 
 /* The file of the operand; a path that is only checked gives its requests. */

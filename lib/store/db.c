@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -286,8 +288,17 @@ static int build(struct db *db, struct err *e)
 	return tx_commit(&tx, e);
 }
 
+/* SQLite counts its memory under a lock; nobody asks for the sum. */
+static void configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_handle(struct db *db, struct err *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, configure);
 	int rc = sqlite3_open_v2(db->path, &db->handle,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 				 SQLITE_OPEN_EXRESCODE, NULL);
@@ -383,6 +394,14 @@ int db_vacuum_some(struct db *db, int pages, struct err *e)
 		;
 	rc = sqlite3_finalize(s);
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot give pages back");
+}
+
+int db_cache(struct db *db, int mib, struct err *e)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", mib * 1024);
+	return exec(db, sql, e);
 }
 
 const char *db_library(void)

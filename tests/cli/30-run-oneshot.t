@@ -58,10 +58,12 @@ status_is 0 "the input in another order" run -i tac.jsonl -o tac.out.jsonl
 is "$(calls) $(batches)" "40 2" "is another batch and sent"
 is "$(ids tac.out.jsonl)" "$(ids tac.jsonl)" "its output has the order of its input"
 count_calls
-status_is 0 "--new" run --new -i in.jsonl -o out.jsonl
+status_is 0 "--new" run --new -i in.jsonl -o new.jsonl
 is "$(calls) $(batches)" "40 3" "sends everything anew"
-unlike "$(jq -r .id out.jsonl first.jsonl | sort | uniq -d)" . "as new requests"
-status_is 0 "another header" run --header 'X-Tenant: a' -i in.jsonl -o out.jsonl
+unlike "$(jq -r .id new.jsonl first.jsonl | sort | uniq -d)" . "as new requests"
+status_is 0 "without --new" run -i in.jsonl -o out.jsonl
+ok "the newest of them is meant" cmp new.jsonl out.jsonl
+status_is 0 "another header" run --header 'X-Tenant: a' -i in.jsonl -o tenant.jsonl
 is "$(calls) $(batches)" "80 4" "is another batch"
 sound "the same and similar commands"
 
@@ -161,9 +163,9 @@ like "$(cat err)" '/dev/full.*No space left' "and why"
 full() { run -i in.jsonl -o - >/dev/full; }
 status_is 74 "-o - to a full disk: 74" full
 status_is 0 "the next run has the results" run -i in.jsonl -o out.jsonl
-ok "all of them" cmp first.jsonl out.jsonl
+ok "all of them" cmp new.jsonl out.jsonl
 status_is 0 "/dev/stdout" run -i in.jsonl -o /dev/stdout
-ok "gets the results" cmp first.jsonl out
+ok "gets the results" cmp new.jsonl out
 echo kept >>appended
 append() { run -i in.jsonl -o /dev/stdout >>appended; }
 status_is 0 "/dev/stdout that is appended to" append
@@ -173,12 +175,12 @@ cat fifo >from.fifo &
 reader=$!
 status_is 0 "a FIFO" run -i in.jsonl -o fifo
 wait $reader
-ok "gets the results" cmp first.jsonl from.fifo
+ok "gets the results" cmp new.jsonl from.fifo
 ok "and stays a FIFO" test -p fifo
 echo old >target
 ln -s target to.target
 status_is 0 "a symbolic link" run -i in.jsonl -o to.target
-ok "its target is replaced" cmp first.jsonl target
+ok "its target is replaced" cmp new.jsonl target
 ok "the link stays" test -L to.target
 is "$(find . -name '.*.??????' -type f)" "" "no temporary file is left"
 
@@ -345,23 +347,30 @@ rm key.file
 status_is 64 "the key itself on the command line is refused" run --key "$key" -i keyed.jsonl -o x
 unlike "$(cat err)" "$key" "and not repeated"
 
-# With a slow answer, so that the log beside the state file is there to be read.
-server_start HOLD --mode echo --rule 'path=/v1/r3 => hang' --rule 'path=/v1/r2 => status=500' --rule "path=/v1/r1 =>
-	status=403 ; body={\"error\":{\"message\":\"bad key $key\"}}"
+# While one answer is awaited the log beside the state file is there to be read.
+server_start HOLD --mode echo --rule 'path=/v1/r3 => hang'
 requests 3 >three.jsonl
-SECRET=$key fsl-run -vv --key env:SECRET -i three.jsonl -o - --base-url "$HOLD_URL" \
-	--retry-delay 1ms --retries 1 >out 2>err &
+fsl-run -vv --key env:SECRET -i three.jsonl -o held.out --base-url "$HOLD_URL" 2>err &
 holder=$!
-eventually stats_are HOLD .requests 4
-settled() { [ "$(sql 'SELECT failed FROM batches ORDER BY id DESC')" = 2 ]; }
-eventually settled
-is "$(sql "SELECT message FROM answers WHERE status = 403")" "bad key ***" \
-	"a message that repeats the key shows it as ***"
-is "$(grep -c "$key" "/proc/$holder/cmdline")" 0 "the key is not in the arguments"
-sql "DELETE FROM nothing" 2>/dev/null
+completed() { [ "$(sql 'SELECT completed FROM batches ORDER BY id DESC LIMIT 1')" = "$1" ]; }
+ok "while a request is in flight" eventually completed 2
+ok "the log is not empty" test -s key.db-wal
+is "$(grep -alr "$key" key.db* home)" "" "the key is in no file"
+is "$(grep -c "$key" "/proc/$holder/cmdline")" 0 "and not in the arguments"
+like "$(grep -c . err)" '^[1-9]' "-vv says something"
+unlike "$(cat err)" "$key" "but not the key"
 kill -KILL $holder
-wait $holder
-unlike "$(cat err out)" "$key" "nor in what -vv says"
-is "$(grep -al "$key" key.db* home -r)" "$(grep -al "$key" key.db key.db-wal)" "x"
+wait $holder 2>/dev/null
+sound_after_kill "keys"
+
+FSL_DB=$PWD/echo.db
+body="{\"error\":{\"message\":\"Incorrect API key provided: $key\"}}"
+server_start REFUSE --rule "any => status=400 ; body=$body"
+status_is 1 "a server that repeats the key" fsl-run -vv --key env:SECRET -i three.jsonl \
+	-e refused.err --base-url "$REFUSE_URL"
+unlike "$(cat out err)" "$key" "messages do not show it"
+is "$(sql 'SELECT DISTINCT message FROM answers')" "Incorrect API key provided: ***" \
+	"but *** in its place"
+is "$(jq -c .response.body refused.err | sort -u)" "$body" "the answer is stored as it came"
 
 done_testing

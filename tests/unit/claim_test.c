@@ -61,7 +61,8 @@ static void line_order(void)
 	bool in_order = true;
 	char want[64];
 
-	CHECK_STR(take(c, 5), "1/1 1/2 1/3 1/4 1/5", "requests come in line order, across three models");
+	CHECK_STR(take(c, 5), "1/1 1/2 1/3 1/4 1/5", "requests come in line order, across three"
+		  " models");
 	for (int line = 6; line <= 100; line++) {
 		snprintf(want, sizeof want, "%lld/%d", (long long)id, line);
 		in_order &= strcmp(take(c, 1), want) == 0;
@@ -100,7 +101,8 @@ static void retries(void)
 	CHECK_INT(claim_due(c), 0, "there is more at once");
 	CHECK_STR(take(c, 3), "1/2 1/1 1/3", "then the others in line order");
 	CHECK_STR(take(c, 1), "1/4", "the last");
-	CHECK_INT(claim_due(c), 20000, "what is left has a due time, though as many came as were asked for");
+	CHECK_INT(claim_due(c), 20000, "what is left has a due time, though as many came as were"
+		  " asked for");
 	CHECK_INT(claim_pending(c), 1, "it is one");
 	CHECK_STR(take(c, 3), "", "and is not given before");
 	now = 20000;
@@ -189,7 +191,8 @@ static void choosing(void)
 	struct claim *some = claim_new((const int64_t[]){ 5, 2, 3, 5 }, 4, NULL);
 	struct claim *none = claim_new((const int64_t[]){ 9 }, 0, NULL);
 
-	CHECK_INT(claim_open(mine, r.db, &e), 3, "open are those in progress and cancelling, of the user");
+	CHECK_INT(claim_open(mine, r.db, &e), 3, "open are those in progress and cancelling, of"
+		  " the user");
 	CHECK_INT(claim_open(some, r.db, &e), 3, "or of the list, each counted once");
 	CHECK_INT(claim_open(none, r.db, &e), 0, "no batch is not every batch");
 	CHECK_STR(take(none, 9), "", "and gives nothing");
@@ -254,7 +257,8 @@ static void reading_ahead(void)
 	claim_free(c);
 }
 
-/* Takes portions until nothing is left; says 'x' if a start was refused. */
+/* Takes a portion, then, with the other, until nothing is left; says 'x' if a
+ * start was refused. */
 static void racer(struct proc *parent)
 {
 	struct err e = ERR_INIT;
@@ -264,12 +268,17 @@ static void racer(struct proc *parent)
 	int64_t rows[16];
 	int n = 1, worker = proc_hear(parent), refused = 0;
 
-	while (mine.db && n > 0) {
+	for (bool first = true; mine.db && n > 0; first = false) {
 		rows_begin(&mine);
 		n = claim_next(c, mine.db, now, rows, 16, &e);
 		for (int i = 0; i < n; i++)
 			refused += rows_start(&mine, worker, rows[i], &s) != 1;
-		rows_must(tally_flush(&mine.t, 1, &e) == 0 && tx_commit(&mine.tx, &e) == 0, "tx", e.msg);
+		rows_must(tally_flush(&mine.t, 1, &e) == 0 && tx_commit(&mine.tx, &e) == 0, "tx",
+			  e.msg);
+		if (first) {
+			proc_say(parent, 'f');
+			proc_hear(parent);
+		}
 	}
 	proc_say(parent, n == 0 && !refused ? 'k' : 'x');
 	claim_free(c);
@@ -283,8 +292,11 @@ static void two_at_once(void)
 	struct proc p[2] = { proc_start(racer), proc_start(racer) };
 	proc_say(&p[0], 1);
 	proc_say(&p[1], 2);
+	CHECK(proc_hear(&p[0]) == 'f' && proc_hear(&p[1]) == 'f', "two processes claim");
+	proc_say(&p[0], 'g');
+	proc_say(&p[1], 'g');
 	CHECK(proc_hear(&p[0]) == 'k' && proc_hear(&p[1]) == 'k',
-	      "two processes that claim at once are never given a request that is started already");
+	      "at once, and are never given a request that is started already");
 	proc_end(&p[0]);
 	proc_end(&p[1]);
 	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM flights"), 1500, "each is started once");
@@ -325,7 +337,8 @@ static void flat(void)
 	int64_t ms = cost();
 	CHECK(ms < 20, "200,000 done in front and 200,000 pending: claiming 100 takes %lld ms (< 20)",
 	      (long long)ms);
-	ROWS_DO(r.raw, "UPDATE requests SET due = 99999999 WHERE state = 0 AND id & 4294967295 > 201000");
+	ROWS_DO(r.raw, "UPDATE requests SET due = 99999999 WHERE state = 0 AND id & 4294967295 >"
+		" 201000");
 	ROWS_DO(r.raw, "UPDATE queues SET retrying = (SELECT count(*) FROM requests"
 		" WHERE queue = queues.id AND state = 0 AND due > 0)");
 	ms = cost();

@@ -253,7 +253,8 @@ static void at_once(void)
 			proc_end(&p[i]);
 		}
 		sqlite3 *raw = rows_raw(race_path);
-		whole += ROWS_INT(raw, "SELECT count(*) FROM sqlite_schema WHERE name = 'workers'") == 1 &&
+		whole += ROWS_INT(raw, "SELECT count(*) FROM sqlite_schema WHERE name ="
+				  " 'workers'") == 1 &&
 			 ROWS_INT(raw, "PRAGMA page_size") == 8192 &&
 			 ROWS_INT(raw, "PRAGMA auto_vacuum") == 2;
 		sqlite3_close(raw);

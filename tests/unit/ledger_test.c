@@ -94,12 +94,12 @@ static int answer_all(int fails)
 	int64_t till = clock_mono_ms() + PROC_LIMIT_MS;
 	while (!state.drained && !state.failed && clock_mono_ms() < till) {
 		struct job *j;
-		take(1000);
 		while ((j = job_pop(&ready))) {
 			answer(j, j->req.n <= fails ? 500 : 200);
 			n++;
 		}
 		ledger_give(ledger, &ended, &unsent);
+		take(1000);
 	}
 	return n;
 }
@@ -166,14 +166,14 @@ static void retries(void)
 	close_all();
 }
 
-/* Context switches of this process while nothing happens for half a second. */
+/* Context switches of this process while nothing happens for 400 ms. */
 static long switches_when_idle(void)
 {
 	struct rusage before, after;
 	while (take(100)) /* until it is quiet */
 		;
 	getrusage(RUSAGE_SELF, &before);
-	bool rung = proc_readable(ledger_fd(ledger), 500);
+	bool rung = proc_readable(ledger_fd(ledger), 400);
 	getrusage(RUSAGE_SELF, &after);
 	CHECK(!rung, "nothing happens");
 	return after.ru_nvcsw - before.ru_nvcsw;
@@ -188,7 +188,7 @@ static void idle(void)
 	CHECK(TAKE_UNTIL(ready.n > 0), "a job");
 	struct job *first = job_pop(&ready);
 	answer(first, 500);
-	first->next_ms = clock_wall_ms() + 1000; /* due while the slot is taken */
+	first->next_ms = clock_wall_ms() + 300; /* due while the slot is taken */
 	ledger_give(ledger, &ended, &unsent);
 	CHECK(TAKE_UNTIL(ready.n > 0), "another");
 	PROC_UNTIL(SQL("SELECT max(due) FROM requests") < clock_wall_ms());
@@ -207,9 +207,9 @@ static void idle(void)
 	CHECK(TAKE_UNTIL(ready.n == 1), "the only job");
 	first = job_pop(&ready);
 	answer(first, 500);
-	int64_t due = first->next_ms = clock_wall_ms() + 2000;
+	int64_t due = first->next_ms = clock_wall_ms() + 1500;
 	ledger_give(ledger, &ended, &unsent);
-	CHECK(TAKE_UNTIL(state.next_due_ms == due), "it is due in 2 s, and the state says when");
+	CHECK(TAKE_UNTIL(state.next_due_ms == due), "it is due in 1.5 s, and the state says when");
 	n = switches_when_idle();
 	CHECK(n < 20, "until then the ledger sleeps: %ld switches", n);
 	CHECK(!state.drained, "and is not drained");

@@ -24,14 +24,17 @@ static int64_t state(int64_t row)
 /* due, tries, counted, throttled, round, answer */
 static const char *rest(int64_t row)
 {
-	return ROWS_TEXT(r.raw, "SELECT due || ' ' || tries || ' ' || counted || ' ' || throttled || ' '"
+	return ROWS_TEXT(r.raw, "SELECT due || ' ' || tries || ' ' || counted || ' ' || throttled"
+			 " || ' '"
 			 " || round || ' ' || coalesce(answer, '-') FROM requests WHERE id = ?1", row);
 }
 
 static const char *attempt(int64_t row, int64_t n)
 {
-	return ROWS_TEXT(r.raw, "SELECT worker || ' ' || started_ms || ' ' || coalesce(took_ms, '-') || ' '"
-			 " || coalesce(status, '-') || ' ' || coalesce(code, '-') || ' ' || bytes || ' '"
+	return ROWS_TEXT(r.raw, "SELECT worker || ' ' || started_ms || ' ' || coalesce(took_ms,"
+			 " '-') || ' '"
+			 " || coalesce(status, '-') || ' ' || coalesce(code, '-') || ' ' || bytes"
+			 " || ' '"
 			 " || coalesce(next_ms, '-') || ' ' || coalesce(message, '-')"
 			 " FROM attempts WHERE request = ?1 AND n = ?2", row, n);
 }
@@ -144,11 +147,14 @@ static void completing(void)
 	CHECK_INT(state(row), REQUEST_COMPLETED, "it is completed");
 	CHECK_STR(rest(row), "0 1 0 0 0 1", "with answer 1");
 	CHECK_STR(attempt(row, 1), "1 900 100 200 - 2 - -", "the attempt is recorded");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT line || ' ' || ended_ms || ' ' || status || ' ' || request_id"
-			    " || ' ' || kind || ' ' || body || coalesce(code, '') || coalesce(message, '')"
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT line || ' ' || ended_ms || ' ' || status || ' ' ||"
+			    " request_id"
+			    " || ' ' || kind || ' ' || body || coalesce(code, '') ||"
+			    " coalesce(message, '')"
 			    " FROM answers WHERE id = ?1", request_row(id, 1)), "1 1000 200 req_1 1 {}",
 		  "and the answer as it came");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT input_tokens || ' ' || cached_tokens || ' ' || output_tokens ||"
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT input_tokens || ' ' || cached_tokens || ' ' ||"
+			    " output_tokens ||"
 			    " ' ' || reasoning_tokens FROM batches WHERE id = ?1", id), "10 4 3 1",
 		  "its tokens are the batch's");
 	CHECK_INT(settled(&end), 0, "settling again: 0, the ownership was lost");
@@ -191,8 +197,10 @@ static void failing(void)
 	end.body = SPAN_NONE;
 	CHECK_INT(settled(&end), 1, "it fails without an answer");
 	CHECK_STR(attempt(row, 2), "1 900 100 - timeout 2 - it is broken", "the code says why");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT code || ' ' || message || ' ' || (status IS NULL) || (body IS NULL)"
-			    " FROM answers WHERE id = ?1", request_row(id, 2)), "timeout it is broken 11",
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT code || ' ' || message || ' ' || (status IS NULL) ||"
+			    " (body IS NULL)"
+			    " FROM answers WHERE id = ?1", request_row(id, 2)),
+			    "timeout it is broken 11",
 		  "in its answer, which has number 2, as well");
 }
 
@@ -212,8 +220,10 @@ static void again(void)
 	CHECK_INT(settled(&end), 0, "the first cannot be settled again");
 	CHECK_INT(released(OTHER, row, 2), 1, "the second is put back unsent");
 	CHECK_STR(rest(row), "5000 1 1 0 0 -", "which gives the try back");
-	CHECK_INT(of_row("SELECT count(*) FROM attempts WHERE request = ?1", row), 1, "and leaves no attempt");
-	CHECK_INT(of_row("SELECT retrying FROM batches WHERE id = ?1", id), 1, "it is retrying as before");
+	CHECK_INT(of_row("SELECT count(*) FROM attempts WHERE request = ?1", row), 1,
+		  "and leaves no attempt");
+	CHECK_INT(of_row("SELECT retrying FROM batches WHERE id = ?1", id), 1,
+		  "it is retrying as before");
 	CHECK_INT(released(OTHER, row, 2), 0, "it cannot be put back twice");
 	s = started(OTHER, row);
 	CHECK_INT(s.n, 2, "the number is used again");
@@ -230,9 +240,11 @@ static void cancelling(void)
 	struct err e = ERR_INIT;
 	uint32_t after = 0;
 	int64_t id = rows_batch(&r, 1, 12, 0);
-	struct request_started one = started(ME, request_row(id, 2)), two = started(ME, request_row(id, 3));
+	struct request_started one = started(ME, request_row(id, 2)),
+		two = started(ME, request_row(id, 3));
 	struct request_started three = started(ME, request_row(id, 4));
-	struct request_end end = rows_end(&one, ME, VERDICT_RETRY), ok = rows_end(&three, ME, VERDICT_COMPLETED);
+	struct request_end end = rows_end(&one, ME, VERDICT_RETRY),
+		ok = rows_end(&three, ME, VERDICT_COMPLETED);
 
 	rows_begin(&r);
 	CHECK_INT(request_cancel(&r.t, request_row(id, 12), &e), 1, "a pending request is cancelled");
@@ -242,7 +254,8 @@ static void cancelling(void)
 	CHECK_INT(rows_commit(&r), 0, "the counters are those of the rows");
 	ROWS_DO(r.raw, "UPDATE batches SET status = 5 WHERE id = ?1", id);
 	rows_begin(&r);
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 3, &e), 3, "three pending requests are cancelled");
+	CHECK_INT(request_cancel_some(&r.t, id, &after, 3, &e), 3,
+		  "three pending requests are cancelled");
 	CHECK_INT(after, 6, "the first of them, up to line 6");
 	CHECK_INT(rows_commit(&r), 0, "with counters");
 	rows_begin(&r);
@@ -255,10 +268,12 @@ static void cancelling(void)
 	CHECK_STR(attempt(one.row, 1), "1 900 100 500 - 2 - it is broken", "its attempt is the last");
 	CHECK_INT(released(ME, two.row, 1), 1, "an unsent one");
 	CHECK_INT(state(two.row), REQUEST_CANCELLED, "becomes cancelled");
-	CHECK_INT(of_row("SELECT status FROM batches WHERE id = ?1", id), BATCH_CANCELLING, "one is left");
+	CHECK_INT(of_row("SELECT status FROM batches WHERE id = ?1", id), BATCH_CANCELLING,
+		  "one is left");
 	CHECK_INT(settled(&ok), 1, "a result is kept");
 	CHECK_STR(ROWS_TEXT(r.raw, "SELECT status || ' ' || cancelled_ms || ' ' || finalizing_ms ||"
-			    " coalesce(completed_ms, '') FROM batches WHERE id = ?1", id), "6 3000 3000",
+			    " coalesce(completed_ms, '') FROM batches WHERE id = ?1", id),
+			    "6 3000 3000",
 		  "with the last one the batch is cancelled, in the same transaction");
 	CHECK_INT(reopened(two.row), 1, "a cancelled request is reopened");
 	r.now = 1000;
@@ -283,10 +298,12 @@ static void rescuing(void)
 	CHECK_INT(state(theirs), REQUEST_PROCESSING, "another worker's stays in flight");
 	CHECK_INT(state(lost), REQUEST_PENDING, "one with attempts left is pending");
 	CHECK_STR(rest(lost), "0 1 1 0 0 -", "at once, and the attempt is counted");
-	CHECK_STR(attempt(lost, 1), "1 1000 - - interrupted 0 0 the worker died while the request was in"
+	CHECK_STR(attempt(lost, 1), "1 1000 - - interrupted 0 0 the worker died while the request"
+		  " was in"
 		  " flight", "which is recorded as interrupted, how long it took is unknown");
 	CHECK_INT(state(tried), REQUEST_FAILED, "one whose attempts are used up has failed");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT code || ' ' || kind || (body IS NULL) || (status IS NULL) FROM"
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT code || ' ' || kind || (body IS NULL) || (status IS"
+			    " NULL) FROM"
 			    " answers WHERE id = ?1", request_row(id, 2)), "interrupted 311",
 		  "with an answer that says so");
 	end = rows_end(&l, ME, VERDICT_COMPLETED);
@@ -316,15 +333,18 @@ static void numbering(void)
 	r.now = 4321;
 	for (int i = 0; i < N; i++) {
 		int k = i * 7 % N; /* another order than that of the lines */
-		struct request_end end = rows_end(&s[k], ME, k % 3 ? VERDICT_COMPLETED : VERDICT_FAILED);
+		struct request_end end = rows_end(&s[k], ME,
+						  k % 3 ? VERDICT_COMPLETED : VERDICT_FAILED);
 		right &= of_row("SELECT status FROM batches WHERE id = ?1", id) == BATCH_IN_PROGRESS &&
 			 settled(&end) == 1 &&
 			 of_row("SELECT answer FROM requests WHERE id = ?1", s[k].row) == i + 1 &&
-			 of_row("SELECT line FROM answers WHERE id = ?1", request_row(id, (uint32_t)i + 1)) ==
+			 of_row("SELECT line FROM answers WHERE id = ?1",
+				request_row(id, (uint32_t)i + 1)) ==
 				 k + 1;
 	}
 	CHECK(right, "answers are numbered 1 to n in the order in which they ended");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT status || ' ' || completed_ms FROM batches WHERE id = ?1", id),
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT status || ' ' || completed_ms FROM batches WHERE id ="
+			    " ?1", id),
 		  "2 4321", "the last one completes the batch, with its stamp");
 	r.now = 1000;
 }

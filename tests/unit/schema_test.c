@@ -71,15 +71,18 @@ static void batches(void)
 	CHECK(refused("UPDATE batches SET retrying = 3"), "no more are retrying than pending");
 	CHECK(refused("UPDATE batches SET retrying = -1"), "and not less than none");
 	CHECK(refused("DELETE FROM files"), "a file stays while a batch shows it");
-	CHECK(accepted("INSERT INTO models VALUES (1, 'm')") && refused("INSERT INTO models VALUES (2, 'm')"),
+	CHECK(accepted("INSERT INTO models VALUES (1, 'm')") &&
+	      refused("INSERT INTO models VALUES (2, 'm')"),
 	      "a model is there once");
 	CHECK(accepted("INSERT INTO queues (id, batch, model, pending) VALUES (5, 1, 1, 3)") &&
-	      refused("INSERT INTO queues (batch, model) VALUES (1, 1)"), "a queue per batch and model");
+	      refused("INSERT INTO queues (batch, model) VALUES (1, 1)"),
+	      "a queue per batch and model");
 	CHECK(refused("UPDATE queues SET pending = -1") && refused("UPDATE queues SET retrying = 4"),
 	      "with the same limits");
 	CHECK(refused("INSERT INTO requests (id, queue, state) VALUES (1, 5, 6)"),
 	      "a request has a state that there is");
-	CHECK(accepted("INSERT INTO requests (id, queue, state, tries, due) VALUES (1 << 32 | 7, 5, 0, 1, 9),"
+	CHECK(accepted("INSERT INTO requests (id, queue, state, tries, due) VALUES (1 << 32 | 7,"
+		       " 5, 0, 1, 9),"
 		       " (1 << 32 | 8, 5, 0, 0, 0), (1 << 32 | 9, 5, 2, 1, 0)"), "requests");
 	CHECK(accepted("INSERT INTO templates VALUES (1 << 32 | 7, 'seven', 1, x'00'),"
 		       " (1 << 32 | 8, 'eight', 1, x'00'), (1 << 32 | 9, 'nine', 1, x'00')"),

@@ -153,7 +153,8 @@ static void slots(void)
 
 	kill(a.pid, SIGSTOP);
 	int status;
-	CHECK(waitpid(a.pid, &status, WUNTRACED) == a.pid && WIFSTOPPED(status), "a process is stopped");
+	CHECK(waitpid(a.pid, &status, WUNTRACED) == a.pid && WIFSTOPPED(status),
+	      "a process is stopped");
 	CHECK(side_alive(s, 1), "it keeps its byte");
 	proc_kill(&a);
 	CHECK(!side_alive(s, 1), "a killed one loses it at once");

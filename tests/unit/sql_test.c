@@ -151,7 +151,8 @@ static void claims(sqlite3 *raw)
 
 static void moves(sqlite3 *raw)
 {
-	hot(raw, &request_sql, "DELETE FROM flights", "SEARCH flights USING INTEGER PRIMARY KEY (rowid=?)",
+	hot(raw, &request_sql, "DELETE FROM flights", "SEARCH flights USING INTEGER PRIMARY KEY"
+	    " (rowid=?)",
 	    "landing is one row");
 	hot(raw, &request_sql, "FROM flights f", "SEARCH f USING INTEGER PRIMARY KEY (rowid>?)",
 	    "a rescue walks on");
@@ -177,7 +178,8 @@ static void fill(struct rows *r)
 		rows_commit(r);
 	}
 	ROWS_DO(r->raw, "INSERT INTO templates (id, custom_id, model, hash)"
-		" SELECT 1 << 32 | (id & 4294967295), 'r' || id, 1, x'00' FROM requests WHERE id >> 32 = 1");
+		" SELECT 1 << 32 | (id & 4294967295), 'r' || id, 1, x'00' FROM requests WHERE id"
+		" >> 32 = 1");
 	ROWS_DO(r->raw, "INSERT INTO lines (id, raw) SELECT id, x'7b7d' FROM templates");
 	ROWS_DO(r->raw, "INSERT INTO file_models SELECT 1, id, 1250 FROM models");
 	ROWS_DO(r->raw, "INSERT INTO workers (slot, host, pid, user, version, config, started_ms)"
@@ -191,7 +193,8 @@ int main(void)
 	complete();
 	rows_open(&r, "db");
 	fill(&r);
-	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'"), 0,
+	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM sqlite_schema WHERE name LIKE"
+			   " 'sqlite_stat%'"), 0,
 		  "the plans are those of a file without ANALYZE");
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
 		const struct stmt_set *set = sets[i].set;

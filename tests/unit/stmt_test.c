@@ -112,7 +112,8 @@ static void uses(void)
 		stmt_end(&q);
 		stmt_end(&q);
 		STMT(again, db, &set, Q_ECHO);
-		CHECK(again.handle == first, "stmt_end() before the end of the scope frees it, twice too");
+		CHECK(again.handle == first, "stmt_end() before the end of the scope frees it,"
+		      " twice too");
 	}
 	struct err ignored;
 	struct db *other = db_open(db_path(db), DB_EXISTING, &ignored);
@@ -168,6 +169,8 @@ static void use_twice(void)
 {
 	STMT(q, db, &set, Q_GET);
 	STMT(p, db, &set, Q_GET);
+	stmt_end(&q);
+	stmt_end(&p);
 }
 
 static void too_many(void)
@@ -177,6 +180,7 @@ static void too_many(void)
 	for (int i = 0; i < 17; i++) {
 		many[i] = set;
 		STMT(q, db, &many[i], Q_ECHO);
+		stmt_end(&q);
 	}
 }
 

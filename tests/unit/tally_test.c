@@ -25,7 +25,8 @@ static int64_t column(const char *sql, int64_t id)
  * completed, failed, cancelled, expired. */
 static const char *counters(int64_t id)
 {
-	return ROWS_TEXT(r.raw, "SELECT pending || ' ' || retrying || ' ' || processing || ' ' || completed"
+	return ROWS_TEXT(r.raw, "SELECT pending || ' ' || retrying || ' ' || processing || ' ' ||"
+			 " completed"
 			 " || ' ' || failed || ' ' || cancelled || ' ' || expired"
 			 " FROM batches WHERE id = ?1", id);
 }
@@ -38,7 +39,8 @@ static const char *queue(int64_t id)
 /* The stamps that end a batch: finalizing, completed, cancelled. */
 static const char *stamps(int64_t id)
 {
-	return ROWS_TEXT(r.raw, "SELECT coalesce(finalizing_ms, '-') || ' ' || coalesce(completed_ms, '-')"
+	return ROWS_TEXT(r.raw, "SELECT coalesce(finalizing_ms, '-') || ' ' ||"
+			 " coalesce(completed_ms, '-')"
 			 " || ' ' || coalesce(cancelled_ms, '-') FROM batches WHERE id = ?1", id);
 }
 
@@ -153,7 +155,8 @@ static void endings(void)
 	int64_t id = rows_batch(&r, 1, 1, 0);
 	r.now = 5000;
 	move(id, REQUEST_PENDING, REQUEST_PROCESSING, false);
-	CHECK_INT(status(id), BATCH_IN_PROGRESS, "while the last request is in flight, its batch goes on");
+	CHECK_INT(status(id), BATCH_IN_PROGRESS, "while the last request is in flight, its batch"
+		  " goes on");
 	CHECK_STR(stamps(id), "- - -", "without stamps");
 	rows_begin(&r);
 	struct tally_batch *b = batch_of(id);

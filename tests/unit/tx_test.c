@@ -207,7 +207,8 @@ static void moved(void)
 	snprintf(path, sizeof path, "%s", db_path(db));
 	snprintf(away, sizeof away, "%s.away", path);
 	rename(path, away);
-	CHECK(put(db, 1, &e) == -1 && e.code == ERR_CONFIG, "a state file that was moved is ERR_CONFIG");
+	CHECK(put(db, 1, &e) == -1 && e.code == ERR_CONFIG,
+	      "a state file that was moved is ERR_CONFIG");
 	CHECK(strstr(e.msg, "moved, removed or replaced"), "and the message says so");
 	fclose(fopen(path, "w"));
 	CHECK(put(db, 1, &e) == -1 && e.code == ERR_CONFIG, "so is one that was replaced");
@@ -327,7 +328,7 @@ static void fill_disk(void)
 
 	mkdir(dir, 0700);
 	if ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", dir, "tmpfs", 0, "size=6m") < 0) {
 		fprintf(stderr, "skip: %s", strerror(errno));
 		return;

@@ -65,7 +65,8 @@ static void entering(void)
 	CHECK_STR(ROWS_TEXT(r.raw, "SELECT user FROM workers WHERE id = ?1", w.id), user_name(),
 		  "the user");
 	CHECK_INT(of_worker("SELECT pid FROM workers WHERE id = ?1", w.id), getpid(), "the process");
-	CHECK_STR(ROWS_TEXT(r.raw, "SELECT slot || ' ' || version || ' ' || config || ' ' || done || failed"
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT slot || ' ' || version || ' ' || config || ' ' || done"
+			    " || failed"
 			    " FROM workers WHERE id = ?1", w.id), "1 1.2 {\"jobs\":4} 00",
 		  "byte, version and configuration");
 	CHECK(of_worker("SELECT started_ms FROM workers WHERE id = ?1", w.id) > 1000000000000,
@@ -106,8 +107,10 @@ static void process(struct proc *parent)
 	proc_say(parent, (char)w.id);
 	while ((line = proc_hear(parent)) > 0) {
 		rows_begin(&mine);
-		rows_must(rows_start(&mine, w.id, request_row(1, (uint32_t)line), &s) == 1, "start", "no");
-		rows_must(tally_flush(&mine.t, 1, &e) == 0 && tx_commit(&mine.tx, &e) == 0, "tx", e.msg);
+		rows_must(rows_start(&mine, w.id, request_row(1, (uint32_t)line), &s) == 1, "start",
+			  "no");
+		rows_must(tally_flush(&mine.t, 1, &e) == 0 && tx_commit(&mine.tx, &e) == 0, "tx",
+			  e.msg);
 		proc_say(parent, (char)line);
 	}
 	if (line == 0 && worker_leave(mine.db, &w, &e) == 0)
@@ -142,13 +145,15 @@ static void dying(void)
 	CHECK_INT(any_dead(), 1, "one that is killed is");
 	CHECK_INT(state(request_row(id, 1)), REQUEST_PROCESSING, "its requests are still in flight");
 	CHECK_INT(rescued(), 2, "they are rescued");
-	CHECK(state(request_row(id, 1)) == REQUEST_PENDING && state(request_row(id, 2)) == REQUEST_PENDING,
+	CHECK(state(request_row(id, 1)) == REQUEST_PENDING &&
+	      state(request_row(id, 2)) == REQUEST_PENDING,
 	      "and pending again");
 	CHECK_INT(state(request_row(id, 3)), REQUEST_PROCESSING, "those of the living stay in flight");
 	CHECK(ended(ida) && !ended(idb), "the row of the dead is ended, that of the living is not");
 	CHECK_INT(any_dead(), 0, "nobody is dead any more");
 	CHECK_INT(rescued(), 0, "and nothing left to rescue");
-	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM attempts WHERE code = 'interrupted' AND worker = ?1",
+	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM attempts WHERE code = 'interrupted' AND"
+			   " worker = ?1",
 			   ida), 2, "both attempts are recorded as interrupted");
 
 	proc_say(&b, 0);
@@ -177,7 +182,8 @@ static void used_again(void)
 	does(&b, 6);
 	CHECK_INT(any_dead(), 1, "the old row is dead though its byte is held");
 	CHECK_INT(rescued(), 1, "its request is rescued");
-	CHECK(state(request_row(1, 5)) == REQUEST_PENDING && state(request_row(1, 6)) == REQUEST_PROCESSING,
+	CHECK(state(request_row(1, 5)) == REQUEST_PENDING &&
+	      state(request_row(1, 6)) == REQUEST_PROCESSING,
 	      "and that of the new one is not");
 	CHECK(ended(ida) && !ended(idb), "only the old row is ended");
 	proc_kill(&b);
