@@ -278,6 +278,15 @@ static int name_taken(struct db *db, const struct batch_new *n, const struct fil
 	return 1;
 }
 
+/* A batch that will do: 1, none: 0. */
+static int is_there(struct db *db, const struct batch_new *n, const struct file *f,
+		    struct batch *out, struct err *e)
+{
+	int rc = n->resume ? batch_by_identity(db, batch_identity(f->hash, n), out, e) : 0;
+
+	return rc == 0 && n->name ? name_taken(db, n, f, out, e) : rc;
+}
+
 static int only_model(struct db *db, int64_t file, struct str *name, struct err *e)
 {
 	STMT(q, db, &batch_sql, Q_FILE_MODEL);
@@ -331,14 +340,15 @@ static int insert(struct batchrows *r, const struct batch_new *n, const struct f
 	return 0;
 }
 
-/* The last transaction.  1: somebody was faster with the same name. */
+/* The last transaction.  1: somebody was faster with the same name, or with the
+ * same one-shot command. */
 static int show(struct batchrows *r, const struct batch_new *n, const struct file *f,
 		int64_t total, struct batch *out, struct err *e)
 {
 	TX(tx);
 	if (tx_begin(&tx, r->db, e) < 0)
 		return -1;
-	int rc = n->name ? name_taken(r->db, n, f, out, e) : 0;
+	int rc = is_there(r->db, n, f, out, e);
 	if (rc != 0)
 		return rc;
 	STMT(q, r->db, &batch_sql, Q_SHOW);
@@ -364,7 +374,7 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out, bo
 	if ((n->name && ref_check_name(n->name, e) < 0) || batch_sweep(db, e) < 0 ||
 	    file_get(db, n->file, &f, e) < 0)
 		return -1;
-	rc = n->name ? name_taken(db, n, &f, out, e) : 0;
+	rc = is_there(db, n, &f, out, e);
 	if (rc != 0) {
 		*existed = rc > 0;
 		return rc < 0 ? -1 : 0;

@@ -79,6 +79,7 @@ struct batch_new {
 	const char *name;      /* or NULL */
 	bool if_absent;        /* the name may exist for the same input, base URL, endpoint */
 	bool oneshot;
+	bool resume;           /* oneshot: one of the same identity is as good */
 	const char *base_url;  /* checked already (line_check_url) */
 	const char *endpoint;  /* NULL: as the lines say */
 	const char *key_ref;
@@ -94,7 +95,8 @@ struct batch_new {
 struct id batch_identity(struct id input, const struct batch_new *n);
 
 /* Makes the batch and its requests; nobody sees it before it is whole.
- * *existed tells whether --if-absent found it.  ERR_STATE: the name is taken. */
+ * *existed: --if-absent or `resume` found one that is there, made by somebody
+ * else at the same time at the latest.  ERR_STATE: the name is taken. */
 int batch_create(struct db *db, const struct batch_new *n, struct batch *out,
 		 bool *existed, struct err *e) MUST_CHECK;
 

@@ -101,8 +101,6 @@ int http_headers_add(struct http_headers *h, struct span name, struct span value
 	return 0;
 }
 
-/* --- sockets and timers ------------------------------------------------ */
-
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock)
 {
 	struct lane *lane = user;
@@ -143,8 +141,6 @@ static int on_timer(CURLM *multi, long ms, void *user)
 	lane->due_us = ms < 0 ? -1 : clock_mono_us() + (int64_t)ms * 1000;
 	return 0;
 }
-
-/* --- starting ---------------------------------------------------------- */
 
 static int new_lane(struct http *h, struct lane *lane, struct err *e)
 {
@@ -322,8 +318,6 @@ void http_start(struct http *h, struct http_call *call)
 		BUG("libcurl does not take a handle");
 }
 
-/* --- ending ------------------------------------------------------------ */
-
 static enum http_code code_of(CURLcode rc, bool sent)
 {
 	switch (rc) {
@@ -356,6 +350,18 @@ static enum http_code code_of(CURLcode rc, bool sent)
 	}
 }
 
+/* libcurl says that it could not send when a kept-alive connection has died on
+ * it for the sixth time in the life of a handle, even if the request had left. */
+static bool has_died(const struct slot *s, CURLcode rc)
+{
+	curl_off_t body = 0;
+	long head = 0;
+
+	curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+	curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &head);
+	return rc == CURLE_SEND_ERROR && head > 0 && body >= (curl_off_t)s->call->body.n;
+}
+
 static void finish(struct http *h, struct slot *s, CURLcode rc)
 {
 	struct http_call *call = s->call;
@@ -366,9 +372,9 @@ static void finish(struct http *h, struct slot *s, CURLcode rc)
 		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 300 && status < 400)
 		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
-	enum http_code code = code_of(rc, s->wire.sends > 0);
-	wire_end(&s->wire, code, (int)status, redirect,
-		 s->error[0] ? s->error : curl_easy_strerror(rc));
+	bool died = has_died(s, rc);
+	wire_end(&s->wire, died ? HTTP_RECV : code_of(rc, s->wire.sends > 0), (int)status, redirect,
+		 died ? NULL : s->error[0] ? s->error : curl_easy_strerror(rc));
 	curl_multi_remove_handle(s->lane->multi, s->easy);
 	s->call = NULL;
 	s->next_free = h->free_slot;
@@ -418,8 +424,6 @@ static void tick(struct http *h, int64_t now_us)
 	}
 	h->aborting = false;
 }
-
-/* --- the loop ---------------------------------------------------------- */
 
 void http_watch(struct http *h, int fd)
 {

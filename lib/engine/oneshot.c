@@ -28,6 +28,12 @@ static int known_file(struct db *db, const char *path, struct file *f, struct er
 	return file_by_hash(db, hash, f, e);
 }
 
+static void note(struct oneshot *o, const struct batch *b, bool existed)
+{
+	o->finished = existed && batch_terminal(b->status);
+	o->resumed = existed && !o->finished;
+}
+
 static int known_batch(struct db *db, const struct file *f, struct create *c,
 		       struct oneshot *o, struct batch *out, struct err *e)
 {
@@ -35,8 +41,7 @@ static int known_batch(struct db *db, const struct file *f, struct create *c,
 
 	if (rc <= 0)
 		return rc;
-	o->finished = batch_terminal(out->status);
-	o->resumed = !o->finished;
+	note(o, out, true);
 	if (!o->finished || !o->retry_failed)
 		return 1;
 	const struct select all = { 0 }; /* whatever did not complete */
@@ -64,13 +69,17 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 	}
 	c->batch.file = f.id;
 	c->batch.oneshot = true;
+	c->batch.resume = !o->fresh;
 	if (!o->fresh) {
 		int rc = known_batch(db, &f, c, o, out, e);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
 	bool existed;
-	return batch_create(db, &c->batch, out, &existed, e);
+	if (batch_create(db, &c->batch, out, &existed, e) < 0)
+		return -1;
+	note(o, out, existed);
+	return 0;
 }
 
 void oneshot_tell(const struct oneshot *o, const struct batch *b)

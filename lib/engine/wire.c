@@ -303,7 +303,7 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 	call->status = status;
 	call->took_ms = (clock_mono_us() - w->start_us) / 1000;
 	call->sent = w->sends > 0;
-	if (w->sends > 1)
+	if (w->sends > 1 || !error)
 		say(call, "the kept-alive connection died before the answer");
 	else if (call->code == HTTP_TOO_LARGE)
 		say(call, "the answer is larger than %lld bytes",

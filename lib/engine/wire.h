@@ -34,7 +34,8 @@ int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
 bool wire_late(struct wire *w, int64_t sent, int64_t now_us);
 
 /* Fills the call's results: `code` is what libcurl made of it, a verdict of
- * ours comes first.  `redirect`: target of a 3xx, or NULL. */
+ * ours comes first.  `redirect`: target of a 3xx, or NULL.  `error`: what
+ * libcurl said; NULL: that a kept-alive connection died. */
 void wire_end(struct wire *w, enum http_code code, int status, const char *redirect,
 	      const char *error);
 

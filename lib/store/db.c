@@ -223,7 +223,7 @@ static void keep_log(struct db *db)
  * process may be building it. */
 static int check(struct db *db, int64_t *app, struct err *e)
 {
-	int64_t version, tables;
+	int64_t version = 0, tables = 0;
 
 	TX(tx);
 	if (tx_begin_read(&tx, db, e) < 0 ||
@@ -277,7 +277,7 @@ static int use_log(struct db *db, struct err *e)
 
 static int build(struct db *db, struct err *e)
 {
-	int64_t app;
+	int64_t app = 0;
 
 	TX(tx);
 	if (tx_begin(&tx, db, e) < 0 || pragma_int(db, "PRAGMA application_id", &app, e) < 0)

@@ -26,6 +26,20 @@ struct side {
 	bool own[SIDE_END]; /* bytes we hold: the kernel does not tell us of those */
 };
 
+/* Whoever may use the state file may use this one.  Not ours: no harm. */
+static void share(int fd, const struct stat *st, mode_t mode, uid_t uid, gid_t gid)
+{
+	int ignored = 0;
+
+	if (st->st_uid == geteuid() && (st->st_mode & 0777) != mode)
+		ignored |= fchmod(fd, mode);
+	if (st->st_gid != gid)
+		ignored |= fchown(fd, (uid_t)-1, gid);
+	if (geteuid() == 0 && st->st_uid != uid)
+		ignored |= fchown(fd, uid, (gid_t)-1);
+	(void)ignored;
+}
+
 struct side *side_open(const char *db_path, mode_t mode, uid_t uid, gid_t gid,
 		       struct err *e)
 {
@@ -41,13 +55,7 @@ struct side *side_open(const char *db_path, mode_t mode, uid_t uid, gid_t gid,
 			close(fd);
 		return NULL;
 	}
-	/* Whoever may use the state file may use this one.  Not ours: no harm. */
-	if (st.st_uid == geteuid() && (st.st_mode & 0777) != mode && fchmod(fd, mode) < 0)
-		mode = st.st_mode;
-	if (st.st_gid != gid && fchown(fd, (uid_t)-1, gid) < 0)
-		gid = st.st_gid;
-	if (geteuid() == 0 && st.st_uid != uid && fchown(fd, uid, (gid_t)-1) < 0)
-		uid = st.st_uid;
+	share(fd, &st, mode, uid, gid);
 	struct side *s = mem_alloc(sizeof *s);
 	s->fd = fd;
 	s->path = str_take(&path);

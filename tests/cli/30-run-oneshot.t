@@ -195,7 +195,8 @@ is "$(jq -c '[.event, .reason, .exit, .batches, .completed, .failed, .remaining,
 	'["summary","drained",3,1,36,4,0,40,{},"number",true]' "and what they say is true"
 is "$(wc -l <out) $(cat err)" "1 " "one line on stdout, nothing beside it"
 status_is 0 "--json with -o -" run --json -i in.jsonl -o -
-is "$(jq -r .event err) $(wc -l <out)" "summary 40" "the summary goes to stderr"
+is "$(tail -n 1 err | jq -r .event) $(wc -l <out)" "summary 40" \
+	"the summary is the last line of stderr"
 usage='path=/v1/r1 => body={"usage":{"prompt_tokens":10,"completion_tokens":5,
 "prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":2}}}'
 server_start USAGE --rule "$(echo "$usage" | paste -sd' ')" --rule 'path=/v1/r2,limit=1 => status=500'
@@ -230,8 +231,8 @@ is "$(sql "SELECT group_concat(status) FROM batches WHERE name IS NOT NULL OR id
 status_is 0 "nothing left" run_late
 is "$(cat out err)" "" "is no error, and silent"
 fsl-batch create --base-url "$API_URL" --name good tac.jsonl >good.id
-fsl-batch create --base-url "$API_URL" --name bad all.jsonl >bad.id
-status_is 1 "the exit status is that of the batches named" run bad
+fsl-batch create --base-url "$API_URL" --name worse all.jsonl >worse.id
+status_is 1 "the exit status is that of the batches named" run worse
 status_is 0 "not of those that ended before" run good
 sound "several batches"
 
@@ -293,9 +294,9 @@ ok "no new state file is made" not test -e fsl.db
 
 FSL_DB=$PWD/twice.db
 : >late.log
-run_late -i sixty.jsonl -o one.out 2>one.err &
+run_late --name twins -i sixty.jsonl -o one.out 2>one.err &
 one=$!
-run_late -i sixty.jsonl -o two.out 2>two.err &
+run_late --name twins -i sixty.jsonl -o two.out 2>two.err &
 two=$!
 wait $one
 one=$?

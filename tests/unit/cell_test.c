@@ -28,7 +28,7 @@ static const char *printed(enum tool_format format, const struct cell *cells, si
 	struct out *o = out_begin(&t, columns, &e);
 	bool good = o && cell_row(o, cells, n, &e) == 0 && out_end(o, &e) == 0;
 	out_free(o);
-	fflush(stdout);
+	fflush(NULL); /* cli/tool prints through a stream of its own */
 	dup2(saved, STDOUT_FILENO);
 	close(saved);
 	ssize_t got = pread(fd, text, sizeof text - 1, 0);

@@ -262,11 +262,11 @@ static void reading_ahead(void)
 static void racer(struct proc *parent)
 {
 	struct err e = ERR_INIT;
-	struct rows mine = { .db = db_open(db_path(r.db), DB_EXISTING, &e) };
-	struct claim *c = claim_new(NULL, 0, NULL);
 	struct request_started s;
 	int64_t rows[16];
 	int n = 1, worker = proc_hear(parent), refused = 0;
+	struct rows mine = { .db = db_open(rows_path("db"), DB_EXISTING, &e) };
+	struct claim *c = claim_new(NULL, 0, NULL);
 
 	for (bool first = true; mine.db && n > 0; first = false) {
 		rows_begin(&mine);
@@ -284,12 +284,11 @@ static void racer(struct proc *parent)
 	claim_free(c);
 }
 
-static void two_at_once(void)
+static void two_at_once(struct proc *p)
 {
 	clear();
 	for (int i = 0; i < 3; i++)
 		rows_batch(&r, 3, 500, i % 2);
-	struct proc p[2] = { proc_start(racer), proc_start(racer) };
 	proc_say(&p[0], 1);
 	proc_say(&p[1], 2);
 	CHECK(proc_hear(&p[0]) == 'f' && proc_hear(&p[1]) == 'f', "two processes claim");
@@ -350,13 +349,15 @@ static void flat(void)
 
 int main(void)
 {
+	unit_dir();
+	struct proc p[2] = { proc_start(racer), proc_start(racer) };
 	rows_open(&r, "db");
 	line_order();
 	retries();
 	between_batches();
 	choosing();
 	reading_ahead();
-	two_at_once();
+	two_at_once(p);
 	flat();
 	rows_close(&r);
 	return unit_done();

@@ -309,7 +309,7 @@ static void permissions(void)
 }
 
 enum { Q_SYNC, Q_KEYS, Q_CHECKPOINT, Q_SECURE, Q_TRUSTED, Q_PAGE, Q_VACUUM, Q_MODE, Q_WRITABLE,
-       Q_EDIT, Q_FREE };
+       Q_EDIT, Q_FREE, Q_CACHE };
 static const char *const texts[] = {
 	[Q_SYNC] = "PRAGMA synchronous", [Q_KEYS] = "PRAGMA foreign_keys",
 	[Q_CHECKPOINT] = "PRAGMA wal_autocheckpoint", [Q_SECURE] = "PRAGMA secure_delete",
@@ -317,6 +317,7 @@ static const char *const texts[] = {
 	[Q_VACUUM] = "PRAGMA auto_vacuum", [Q_MODE] = "PRAGMA journal_mode",
 	[Q_WRITABLE] = "PRAGMA writable_schema = ON",
 	[Q_EDIT] = "UPDATE sqlite_schema SET sql = sql", [Q_FREE] = "PRAGMA freelist_count",
+	[Q_CACHE] = "PRAGMA cache_size",
 };
 static const struct stmt_set pragmas = { "pragmas", texts, ARRAY_LEN(texts) };
 
@@ -353,6 +354,8 @@ static void in_force(void)
 	CHECK_INT(pragma(db, Q_SECURE), 2, "secure_delete is fast");
 	pragma(db, Q_WRITABLE);
 	CHECK_INT(pragma(db, Q_EDIT), -1, "the connection is defensive: nobody edits the schema");
+	CHECK_INT(pragma(db, Q_CACHE), -4000, "4 MB of memory for pages");
+	CHECK(db_cache(db, 64, &e) == 0 && pragma(db, Q_CACHE) == -65536, "db_cache() changes that");
 	CHECK_STR(db_library(), sqlite3_libversion(), "db_library() is SQLite's version");
 	db_close(db);
 

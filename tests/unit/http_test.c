@@ -152,9 +152,7 @@ static void headers(const char *log)
 	      strstr(all, "\"X-None\":\"\""), "and the call's own, 102 of them");
 	CHECK(strstr(all, "\"Content-Type\":\"text/x\"") && strstr(all, "\"User-Agent\":\"unit/1\""),
 	      "its Content-Type, our User-Agent");
-	struct str own = p.call.own;
-	p = (struct probe){ .call.own = own };
-	str_reset(&p.call.own);
+	probe_forget(&p);
 	probe_start(h, &p, "POST", server.url, "/later", SPAN_LIT("b"));
 	probe_finish(h);
 	CHECK(!strstr(logged(log, "/later", "headers"), "X-"), "the slot's next call has its own");

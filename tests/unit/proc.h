@@ -1,5 +1,9 @@
 /* proc: other processes in a test.  They are forked and told, and tell, a byte
- * at a time; nobody waits longer than PROC_LIMIT_MS. */
+ * at a time.  The test waits PROC_LIMIT_MS for them and no longer; they wait
+ * for the test until it ends.
+ *
+ * What SQLite knows of an open file does not survive fork(2): start a process
+ * before the test opens the file that it will open, when it is told. */
 #ifndef FSL_PROC_H
 #define FSL_PROC_H
 
@@ -13,12 +17,16 @@
 
 #include "base/clock.h"
 
-enum { PROC_LIMIT_MS = 20000 };
+enum { PROC_LIMIT_MS = 20000, PROC_MAX = 16 };
 
 struct proc {
 	pid_t pid;   /* 0: it was waited for */
 	int in, out; /* from it, to it */
+	int limit_ms;
 };
+
+/* Our ends of those that live, which are not for the next one. */
+static int proc_ends[2 * PROC_MAX];
 
 static inline bool proc_readable(int fd, int limit_ms)
 {
@@ -46,7 +54,25 @@ static inline int proc_hear(struct proc *p)
 {
 	unsigned char c;
 
-	return proc_readable(p->in, PROC_LIMIT_MS) && read(p->in, &c, 1) == 1 ? c : -1;
+	return proc_readable(p->in, p->limit_ms) && read(p->in, &c, 1) == 1 ? c : -1;
+}
+
+static inline void proc_remember(int fd)
+{
+	for (int i = 0; i < 2 * PROC_MAX; i++)
+		if (proc_ends[i] == 0) {
+			proc_ends[i] = fd;
+			return;
+		}
+	abort();
+}
+
+static inline void proc_close(int fd)
+{
+	for (int i = 0; i < 2 * PROC_MAX; i++)
+		if (proc_ends[i] == fd)
+			proc_ends[i] = 0;
+	close(fd);
 }
 
 /* fn runs in the other process and gets its end of the line. */
@@ -57,13 +83,18 @@ static inline struct proc proc_start(void (*fn)(struct proc *parent))
 	if (pipe(down) < 0 || pipe(up) < 0)
 		abort();
 	fflush(stdout);
-	struct proc p = { .pid = fork(), .in = up[0], .out = down[1] };
+	struct proc p = { .pid = fork(), .in = up[0], .out = down[1],
+			  .limit_ms = PROC_LIMIT_MS };
 	if (p.pid < 0)
 		abort();
 	if (p.pid == 0) {
-		struct proc parent = { .pid = getppid(), .in = down[0], .out = up[1] };
+		struct proc parent = { .pid = getppid(), .in = down[0], .out = up[1],
+				       .limit_ms = -1 };
 		close(up[0]);
 		close(down[1]);
+		for (int i = 0; i < 2 * PROC_MAX; i++)
+			if (proc_ends[i] > 0)
+				close(proc_ends[i]);
 		signal(SIGPIPE, SIG_IGN);
 		fn(&parent);
 		fflush(stdout);
@@ -71,6 +102,8 @@ static inline struct proc proc_start(void (*fn)(struct proc *parent))
 	}
 	close(down[0]);
 	close(up[1]);
+	proc_remember(p.in);
+	proc_remember(p.out);
 	return p;
 }
 
@@ -81,8 +114,8 @@ static inline int proc_end(struct proc *p)
 
 	if (p->pid == 0)
 		return 0;
-	close(p->in);
-	close(p->out);
+	proc_close(p->in);
+	proc_close(p->out);
 	waitpid(p->pid, &status, 0);
 	p->pid = 0;
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);

@@ -276,7 +276,7 @@ static void test_words(void)
 
 	check("", 64, "", "Usage: fsl-test VERB [OPTION]... [OPERAND]...\n", "no verb");
 	check("-v", 64, "", "hint: 'fsl-test --help' lists the verbs", "an option and no verb");
-	check("lsit", 64, "", "error: unknown verb 'lsit'\nfsl-test: hint: did you mean list?\n",
+	check("lsit", 64, "", "fsl-test: unknown verb 'lsit'\nfsl-test: hint: did you mean list?\n",
 	      "an unknown verb");
 	check("frob\033", 64, "", "unknown verb 'frob\\x1b'\nfsl-test: hint: see "
 	      "'fsl-test --help'\n", "one that is like no other");
@@ -421,7 +421,7 @@ static void test_status(void)
 	}
 	check("end M", 0, "", "", "a reader that went away: not a word");
 	check("end Bwait", 6, "", "failed with Bwait\nfsl-test: hint: try wait\n", "a hint");
-	check("end -q Bwait", 6, "", "error: failed with Bwait\n", "-q still shows errors");
+	check("end -q Bwait", 6, "", "fsl-test: failed with Bwait\n", "-q still shows errors");
 	check("end 4", 4, "", "", "a status of the verb");
 	check("end 143", 143, "", "", "also of a signal");
 }
@@ -431,7 +431,7 @@ static void test_each(void)
 	reset(&many);
 	check("each a b", 0, "<a><b>2\n", "", "each operand");
 	check("each", 0, "0\n", "", "none");
-	check("each a missing three", 5, "<a><three>3\n", "error: no such thing: missing\n",
+	check("each a missing three", 5, "<a><three>3\n", "fsl-test: no such thing: missing\n",
 	      "what is missing does not stop the others");
 	check("each wrong missing", 6, "2\n", "wrong state", "the worst status counts");
 	check("each three a", 3, "<three><a>2\n", "", "also of those of the verb");

@@ -119,10 +119,11 @@ static void basics(void)
 /* A stranger that does not know of the lock: b begins to write, e ends. */
 static void stranger(struct proc *parent)
 {
-	sqlite3 *raw = rows_raw(rows_path("busy"));
+	sqlite3 *raw = NULL;
 	int command;
 
 	while ((command = proc_hear(parent)) > 0) {
+		raw = raw ? raw : rows_raw(rows_path("busy"));
 		ROWS_DO(raw, command == 'b' ? "BEGIN IMMEDIATE" : "ROLLBACK");
 		proc_say(parent, (char)command);
 	}
@@ -131,8 +132,9 @@ static void stranger(struct proc *parent)
 static void locker(struct proc *parent)
 {
 	struct err e = ERR_INIT;
-	struct db *db = db_open(rows_path("busy"), DB_EXISTING, &e);
 
+	proc_hear(parent);
+	struct db *db = db_open(rows_path("busy"), DB_EXISTING, &e);
 	if (db && side_lock(db_side(db), -1, &e) == 0)
 		proc_say(parent, 'l');
 	proc_hear(parent);
@@ -141,8 +143,8 @@ static void locker(struct proc *parent)
 static void busy(void)
 {
 	struct err e = ERR_INIT;
+	struct proc p = proc_start(stranger), l = proc_start(locker);
 	struct db *db = opened("busy");
-	struct proc p = proc_start(stranger);
 
 	proc_say(&p, 'b');
 	CHECK_INT(proc_hear(&p), 'b', "a foreign program holds BEGIN IMMEDIATE");
@@ -164,11 +166,11 @@ static void busy(void)
 	CHECK(put(db, 1, &e) == 0, "a patient one waits until it has ended");
 	proc_end(&p);
 
-	p = proc_start(locker);
-	CHECK_INT(proc_hear(&p), 'l', "another of our programs is writing");
+	proc_say(&l, 'l');
+	CHECK_INT(proc_hear(&l), 'l', "another of our programs is writing");
 	db_patience(db, 50);
 	CHECK(put(db, 1, &e) == -1 && e.code == ERR_BUSY, "that is ERR_BUSY as well");
-	proc_kill(&p);
+	proc_kill(&l);
 	CHECK(put(db, 1, &e) == 0, "and over when it is killed");
 	db_close(db);
 }
@@ -176,8 +178,9 @@ static void busy(void)
 static void half(struct proc *parent)
 {
 	struct err e = ERR_INIT;
-	struct db *db = db_open(rows_path("killed"), DB_EXISTING, &e);
 
+	proc_hear(parent);
+	struct db *db = db_open(rows_path("killed"), DB_EXISTING, &e);
 	TX(tx);
 	if (db && tx_begin(&tx, db, &e) == 0 && run(db, Q_PUT, 1000000, &e) == 1)
 		proc_say(parent, 'h');
@@ -187,9 +190,10 @@ static void half(struct proc *parent)
 static void killed(void)
 {
 	struct err e = ERR_INIT;
-	struct db *db = opened("killed");
 	struct proc p = proc_start(half);
+	struct db *db = opened("killed");
 
+	proc_say(&p, 'g');
 	CHECK_INT(proc_hear(&p), 'h', "a process is in the middle of a transaction");
 	proc_kill(&p);
 	db_patience(db, 0);
@@ -281,9 +285,9 @@ static void checkpoints(void)
 static void long_log(struct proc *parent)
 {
 	struct err e = ERR_INIT;
-	struct db *db = db_open(rows_path("under"), DB_EXISTING, &e);
 
 	proc_hear(parent);
+	struct db *db = db_open(rows_path("under"), DB_EXISTING, &e);
 	if (db && put(db, 17 * MIB, &e) == 0)
 		proc_say(parent, 'c');
 	proc_hear(parent);
@@ -292,8 +296,8 @@ static void long_log(struct proc *parent)
 static void under_lock(void)
 {
 	struct err e = ERR_INIT;
-	struct db *db = opened("under");
 	struct proc p = proc_start(long_log);
+	struct db *db = opened("under");
 	int64_t before, now;
 
 	/* Our reader makes the checkpoint of the other last 100 ms. */
@@ -386,6 +390,7 @@ static void disk_full(void)
 
 int main(void)
 {
+	unit_dir();
 	basics();
 	busy();
 	killed();

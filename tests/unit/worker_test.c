@@ -93,14 +93,15 @@ static void entering(void)
 	db_patience(r.db, 10000);
 }
 
-/* Enters, starts the lines that it is told, leaves when it is told 0. */
+/* Enters when it is told, starts the lines that it is told, leaves when it is
+ * told 0. */
 static void process(struct proc *parent)
 {
 	struct err e = ERR_INIT;
-	struct rows mine = { .db = db_open(db_path(r.db), DB_EXISTING, &e), .now = 1500 };
 	struct request_started s;
 	struct worker w;
-	int line;
+	int line = proc_hear(parent);
+	struct rows mine = { .db = db_open(rows_path("db"), DB_EXISTING, &e), .now = 1500 };
 
 	if (!mine.db || worker_enter(mine.db, "1", "{}", &w, &e) < 0)
 		rows_must(false, "worker_enter", e.msg);
@@ -117,31 +118,34 @@ static void process(struct proc *parent)
 		proc_say(parent, 'l');
 }
 
+static int64_t enters(struct proc *p)
+{
+	proc_say(p, 'e');
+	return proc_hear(p);
+}
+
 static void does(struct proc *p, int line)
 {
 	proc_say(p, (char)line);
 	rows_must(proc_hear(p) == line, "process", "did not start the request");
 }
 
-static void dying(void)
+static void dying(struct proc *a, struct proc *b)
 {
 	int64_t id = rows_batch(&r, 2, 20, 0);
-	struct proc a = proc_start(process), b;
-	int64_t ida = proc_hear(&a);
+	int64_t ida = enters(a), idb = enters(b);
 
-	b = proc_start(process);
-	int64_t idb = proc_hear(&b);
 	CHECK(id == 1 && ida > 0 && idb > ida, "two processes are workers");
-	does(&a, 1);
-	does(&a, 2);
-	does(&b, 3);
+	does(a, 1);
+	does(a, 2);
+	does(b, 3);
 	CHECK_INT(any_dead(), 0, "both live");
 	CHECK_INT(rescued(), 0, "so there is nothing to rescue");
 	int status;
-	kill(a.pid, SIGSTOP);
-	waitpid(a.pid, &status, WUNTRACED);
+	kill(a->pid, SIGSTOP);
+	waitpid(a->pid, &status, WUNTRACED);
 	CHECK_INT(any_dead(), 0, "one that is stopped is not dead");
-	proc_kill(&a);
+	proc_kill(a);
 	CHECK_INT(any_dead(), 1, "one that is killed is");
 	CHECK_INT(state(request_row(id, 1)), REQUEST_PROCESSING, "its requests are still in flight");
 	CHECK_INT(rescued(), 2, "they are rescued");
@@ -156,9 +160,9 @@ static void dying(void)
 			   " worker = ?1",
 			   ida), 2, "both attempts are recorded as interrupted");
 
-	proc_say(&b, 0);
-	CHECK_INT(proc_hear(&b), 'l', "the other leaves");
-	proc_end(&b);
+	proc_say(b, 0);
+	CHECK_INT(proc_hear(b), 'l', "the other leaves");
+	proc_end(b);
 	CHECK(ended(idb) && any_dead() == 0, "it is not dead either");
 	rows_begin(&r);
 	struct err e = ERR_INIT;
@@ -167,30 +171,27 @@ static void dying(void)
 	rows_commit(&r);
 }
 
-static void used_again(void)
+static void used_again(struct proc *a, struct proc *b, struct proc *c)
 {
-	struct proc a = proc_start(process), b, c;
-	int64_t ida = proc_hear(&a), idb, idc;
+	int64_t ida = enters(a);
 
-	does(&a, 5);
-	proc_kill(&a);
-	b = proc_start(process);
-	idb = proc_hear(&b);
+	does(a, 5);
+	proc_kill(a);
+	int64_t idb = enters(b);
 	CHECK(idb > ida && of_worker("SELECT slot FROM workers WHERE id = ?1", idb) ==
 	      of_worker("SELECT slot FROM workers WHERE id = ?1", ida),
 	      "the byte of a dead worker is used again by a new one");
-	does(&b, 6);
+	does(b, 6);
 	CHECK_INT(any_dead(), 1, "the old row is dead though its byte is held");
 	CHECK_INT(rescued(), 1, "its request is rescued");
 	CHECK(state(request_row(1, 5)) == REQUEST_PENDING &&
 	      state(request_row(1, 6)) == REQUEST_PROCESSING,
 	      "and that of the new one is not");
 	CHECK(ended(ida) && !ended(idb), "only the old row is ended");
-	proc_kill(&b);
-	c = proc_start(process);
-	idc = proc_hear(&c);
-	does(&c, 7);
-	proc_kill(&c);
+	proc_kill(b);
+	int64_t idc = enters(c);
+	does(c, 7);
+	proc_kill(c);
 	CHECK_INT(rescued(), 2, "two dead workers of one byte are rescued together");
 	CHECK(ended(idb) && ended(idc) && any_dead() == 0, "both rows are ended");
 	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM flights"), 0, "nothing is in flight");
@@ -218,10 +219,15 @@ static void own_process(void)
 
 int main(void)
 {
+	struct proc p[5];
+
+	unit_dir();
+	for (int i = 0; i < 5; i++)
+		p[i] = proc_start(process);
 	rows_open(&r, "db");
 	entering();
-	dying();
-	used_again();
+	dying(&p[0], &p[1]);
+	used_again(&p[2], &p[3], &p[4]);
 	own_process();
 	rows_close(&r);
 	return unit_done();

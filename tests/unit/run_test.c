@@ -1,0 +1,352 @@
+#include "engine/run.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include "base/log.h"
+#include "fixture.h"
+#include "rows.h"
+#include "serve.h"
+
+static struct db *db;
+static sqlite3 *raw; /* looks at what the run does */
+static int64_t batch;
+static struct serve server;
+static struct run_summary sum;
+static struct err e;
+
+#define SQL(...) ROWS_INT(raw, __VA_ARGS__)
+
+static struct send quick(void)
+{
+	struct send s = SEND_INIT;
+	s.retries = 5;
+	s.retry_delay_ms = 1;
+	s.retry_max_delay_ms = 10;
+	return s;
+}
+
+/* A new state file with a batch of the lines for the server. */
+static void make(const char *name, int64_t (*lines)(struct db *, int), int n,
+		 const struct send *send, const char *key)
+{
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	bool existed;
+	db = fixture_db(name);
+	raw = rows_raw(db_path(db));
+	struct batch_new new = fixture_new(lines(db, n));
+	new.base_url = server.url;
+	new.send = send;
+	new.key_ref = key;
+	fixture_must(batch_create(db, &new, &b, &existed, &e) == 0, "batch_create", &e);
+	batch = b.id;
+}
+
+static void leave(void)
+{
+	sqlite3_close(raw);
+	db_close(db);
+	serve_stop(&server);
+	run_release(&sum);
+}
+
+static struct run_options options(int jobs)
+{
+	return (struct run_options){
+		.batches = &batch, .n_batches = 1, .version = "0", .grace_ms = 20000,
+		.stop_fd = -1,
+		.http = { .jobs = jobs, .user_agent = "unit/1", .proxy = "" },
+	};
+}
+
+static void run(const struct run_options *o, const char *reason)
+{
+	run_release(&sum);
+	CHECK_INT(run_loop(db, o, &sum, &e), 0, "it runs: %s", e.msg);
+	CHECK_STR(sum.reason, reason, "and ends: %s", reason);
+	CHECK_INT(rows_wrong(raw), 0, "all counters agree");
+	CHECK_INT(SQL("SELECT count(*) FROM flights") + SQL("SELECT count(*) FROM requests"
+		      " WHERE state = 1"), 0, "nothing is left in flight");
+	CHECK_INT(SQL("SELECT count(*) FROM workers WHERE ended_ms IS NULL"), 0, "the worker has left");
+}
+
+static void all_complete(void)
+{
+	static const char *const args[] = { "--mode", "openai", NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("complete", fixture_lines, 1000, &send, "none");
+	struct run_options o = options(64);
+	run(&o, "drained");
+	CHECK(sum.ledger.drained && sum.ledger.completed == 1000 && sum.ledger.failures == 0,
+	      "1,000 requests complete");
+	CHECK(sum.attempts == 1000 && sum.sends == 1000 && sum.n_retries == 0, "in an attempt each");
+	CHECK(sum.n_batches == 1 && sum.batches[0] == batch, "of that batch");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), serve_count(&server, "requests"),
+		  "recorded attempts are what the server saw");
+	CHECK_INT(serve_count(&server, "requests"), 1000, "each line once");
+	CHECK(serve_count(&server, "max_in_flight") <= 64, "never more than --jobs at a time");
+	CHECK_INT(SQL("SELECT count(*) FROM answers WHERE status = 200 AND kind = 0 AND"
+		      " instr(body, '\"object\":\"chat.completion\"') > 0"), 1000,
+		  "the results are on disk");
+	CHECK_INT(SQL("SELECT count(DISTINCT request_id) FROM answers"), 1000, "with their ids");
+	CHECK(SQL("SELECT output_tokens FROM batches") == 7000 && sum.ledger.output_tokens == 7000,
+	      "and their usage");
+	CHECK_INT(SQL("SELECT status FROM batches"), BATCH_COMPLETED, "and the batch is completed");
+	run(&o, "drained");
+	CHECK(sum.attempts == 0 && sum.n_batches == 0, "again: nothing to do");
+	leave();
+}
+
+/* Bodies with bytes that are easily damaged on the way. */
+static int64_t odd_lines(struct db *to, int n)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	for (int i = 1; i <= n; i++)
+		str_addf(&text, "{\"custom_id\":\"r%d\",\"url\":\"/x\",\"body\":{\"z\" : 1e2, \"a\":"
+			 "12345678901234567890123,\"u\":\"\\u00e9\\u0000 \xc3\xa9 %d\"}}\n", i, i);
+	return fixture_file(to, str_z(&text));
+}
+
+static void byte_for_byte(void)
+{
+	static const char *const args[] = { "--mode", "echo", NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("echo", odd_lines, 100, &send, "none");
+	struct run_options o = options(8);
+	run(&o, "drained");
+	CHECK_INT(SQL("SELECT count(*) FROM answers a JOIN batches b ON b.id = a.id >> 32"
+		      " JOIN lines l ON l.id = (b.file << 32) | a.line WHERE"
+		      " instr(l.raw, CAST('\"body\":' AS BLOB) || a.body || CAST('}' AS BLOB)) > 0"
+		      " AND length(a.body) > 60"), 100,
+		  "what is stored is what was sent is what stands in the line");
+	leave();
+}
+
+static void failing(void)
+{
+	static const char *const args[] = {
+		"--rule", "key-seen<1 => status=500", "--rule", "key-seen<2 => status=429 ; header=\"Retry-After: 0\"",
+		"--rule", "key-seen<3 => drop", "--rule", "every=10 => status=404", NULL,
+	};
+	struct send send = quick();
+	server = serve_start(args);
+	make("failing", fixture_lines, 200, &send, "none");
+	struct run_options o = options(16);
+	run(&o, "drained");
+	int64_t failed = sum.ledger.failures;
+	CHECK(sum.ledger.completed + failed == 200 && failed > 0, "all end, %d have failed",
+	      (int)failed);
+	CHECK_INT(sum.attempts, 800, "500, 429 and a dropped connection are tried again");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), serve_count(&server, "requests"),
+		  "recorded attempts are what the server saw");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE status = 404 AND next_ms IS NULL"), failed,
+		  "404 is final");
+	CHECK_INT(SQL("SELECT sum(throttled) FROM requests"), 200, "429 is throttling");
+	CHECK_INT(SQL("SELECT sum(counted) FROM requests"), 600, "the others count");
+	struct str named CLEANUP(str_release) = STR_INIT;
+	for (int i = 0; i < sum.n_retries; i++)
+		str_addf(&named, " %s %lld", sum.retries[i].name, (long long)sum.retries[i].n);
+	CHECK(strstr(str_z(&named), " 500 200") && strstr(str_z(&named), " 429 200") &&
+	      strstr(str_z(&named), " recv_error 200") && sum.n_retries == 3,
+	      "the summary names what was tried again:%s", str_z(&named));
+	leave();
+}
+
+static void dying_connections(void)
+{
+	static const char *const args[] = { "--rule", "reused => drop-before-read", NULL };
+	struct send send = quick();
+	send.retries = 1000;
+	send.retry_delay_ms = 0;
+	server = serve_start(args);
+	make("dying", fixture_lines, 1000, &send, "none");
+	struct run_options o = options(32);
+	run(&o, "drained");
+	int64_t seen = serve_count(&server, "requests"), dropped = serve_count(&server, "dropped_before_read");
+	CHECK(sum.ledger.completed == 1000 && dropped > 100,
+	      "a server that drops reused connections: all complete in the end");
+	CHECK_INT(seen, 1000, "none is read twice");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), seen + dropped,
+		  "recorded attempts are its sends, %lld of them dropped", (long long)dropped);
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE code = 'recv_error'"), dropped,
+		  "as recv_error");
+	leave();
+}
+
+static int stop_at, raised; /* completed requests, signals */
+
+static void stop_run(void *ctx, const struct run_progress *p)
+{
+	(void)ctx;
+	if (raised == 0 && p->ledger->completed >= stop_at && p->in_flight > 0) {
+		raised++;
+		raise(SIGTERM);
+	}
+}
+
+static void draining(void)
+{
+	static const char *const args[] = { "--latency", "40", NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("drain", fixture_lines, 500, &send, "none");
+	struct run_options o = options(8);
+	o.progress = stop_run;
+	stop_at = 20;
+	raised = 0;
+	run(&o, "signal");
+	int64_t done = SQL("SELECT completed FROM batches");
+	CHECK(raised == 1 && sum.signal == SIGTERM && done >= 20 && done < 500,
+	      "SIGTERM stops it: %d are done", (int)done);
+	CHECK(serve_count(&server, "requests") == done && serve_count(&server, "given_up") == 0,
+	      "what was in flight has finished, nothing new was started");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), done, "unsent requests leave no attempt");
+	CHECK_INT(SQL("SELECT count(*) FROM requests WHERE state = 0 AND tries = 0 AND due = 0"),
+		  500 - done, "and are pending as if nothing had been");
+	CHECK_INT(SQL("SELECT status FROM batches"), BATCH_IN_PROGRESS, "the batch goes on");
+	o.progress = NULL;
+	run(&o, "drained");
+	CHECK_INT(SQL("SELECT completed FROM batches"), 500, "the next run finishes it");
+	CHECK_INT(serve_count(&server, "requests"), 500, "with no request sent twice");
+	leave();
+}
+
+static void stop_twice(void *ctx, const struct run_progress *p)
+{
+	int *wanted = ctx;
+	if (raised < *wanted && p->in_flight == 4 && p->draining == (raised > 0) &&
+	    serve_count(&server, "in_flight") == 4) {
+		raised++;
+		raise(SIGINT);
+	}
+}
+
+static void aborting(void)
+{
+	static const char *const args[] = { "--rule", "any => hang", NULL };
+	struct send send = quick();
+	int wanted = 2;
+	server = serve_start(args);
+	make("abort", fixture_lines, 50, &send, "none");
+	struct run_options o = options(4);
+	o.progress = stop_twice;
+	o.ctx = &wanted;
+	raised = 0;
+	run(&o, "signal");
+	CHECK(raised == 2 && sum.signal == SIGINT && sum.took_ms < 10000, "the second signal aborts");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE code = 'interrupted'"), 4,
+		  "what was in flight is recorded");
+	CHECK_INT(SQL("SELECT count(*) FROM requests WHERE state = 0 AND counted = 0"), 50,
+		  "and pending again, uncounted");
+	o.grace_ms = 200;
+	raised = 0;
+	wanted = 1;
+	run(&o, "signal");
+	CHECK(raised == 1 && sum.took_ms >= 200 && sum.took_ms < 10000, "so does the end of --grace");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE code = 'interrupted'"), 8, "in the same way");
+	leave();
+}
+
+static int64_t cpu_ms(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+static void close_pipe(void *ctx, const struct run_progress *p)
+{
+	int *fd = ctx;
+	if (*fd >= 0 && p->in_flight == 8) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+static void reader_gone(void)
+{
+	static const char *const args[] = { "--latency", "500", NULL };
+	struct send send = quick();
+	int ends[2];
+	server = serve_start(args);
+	make("reader", fixture_lines, 50, &send, "none");
+	if (pipe(ends) < 0)
+		abort();
+	struct run_options o = options(8);
+	o.stop_fd = ends[0];
+	o.progress = close_pipe;
+	o.ctx = &ends[1];
+	int64_t before = cpu_ms();
+	run(&o, "reader_gone");
+	CHECK(sum.signal == 0 && SQL("SELECT completed FROM batches") == 8,
+	      "a descriptor that becomes readable stops it as a signal does");
+	CHECK(cpu_ms() - before < 250, "and is not asked again and again: %d ms of CPU",
+	      (int)(cpu_ms() - before));
+	close(ends[0]);
+	leave();
+}
+
+static void cancel(void *ctx, const struct run_progress *p)
+{
+	if (raised == 0 && p->ledger->completed >= 10) {
+		raised++;
+		fixture_must(batch_cancel(ctx, batch, &e) >= 0, "batch_cancel", &e);
+	}
+}
+
+static void cancelled(void)
+{
+	static const char *const args[] = { "--latency", "20", NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("cancel", fixture_lines, 500, &send, "none");
+	struct db *other = db_open(db_path(db), DB_EXISTING, &e);
+	struct run_options o = options(4);
+	o.progress = cancel;
+	o.ctx = other;
+	raised = 0;
+	run(&o, "drained");
+	int64_t done = SQL("SELECT completed FROM batches");
+	CHECK(done >= 10 && done < 500 && SQL("SELECT cancelled FROM batches") == 500 - done,
+	      "a batch cancelled meanwhile ends: %d are done", (int)done);
+	CHECK_INT(SQL("SELECT status FROM batches"), BATCH_CANCELLED, "as cancelled");
+	CHECK_INT(serve_count(&server, "requests"), done, "what was in flight has finished");
+	db_close(other);
+	leave();
+}
+
+static void missing_key(void)
+{
+	static const char *const args[] = { NULL };
+	struct send send = quick();
+	unsetenv("FSL_UNIT_KEY");
+	server = serve_start(args);
+	make("key", fixture_lines, 10, &send, "env:FSL_UNIT_KEY");
+	struct run_options o = options(4);
+	run(&o, "key_unresolved");
+	CHECK(sum.ledger.key_missing && strstr(sum.ledger.error.msg, "env:FSL_UNIT_KEY"),
+	      "the summary says which: %s", sum.ledger.error.msg);
+	CHECK(SQL("SELECT pending FROM batches") == 10 && sum.n_batches == 0, "the batch stays pending");
+	CHECK_INT(serve_count(&server, "requests"), 0, "nothing is sent");
+	setenv("FSL_UNIT_KEY", "sk-canary", 1);
+	run(&o, "drained");
+	CHECK_INT(SQL("SELECT completed FROM batches"), 10, "with the key it is finished");
+	leave();
+}
+
+int main(void)
+{
+	log_set(LOG_ERROR, false);
+	all_complete();
+	byte_for_byte();
+	failing();
+	dying_connections();
+	draining();
+	aborting();
+	reader_gone();
+	cancelled();
+	missing_key();
+	return unit_done();
+}
