@@ -19,8 +19,8 @@ enum {
 	RETRY_MS = 100,        /* after a commit that failed */
 	PATIENCE_MS = 500,     /* how long one try waits for other writers */
 	PROGRESS_MS = 200,
+	SUSPECT_MS = 200,
 	AHEAD_MAX = 4096,
-	CACHE_MIB = 16,        /* settling comes back to pages that starting has read */
 };
 
 /* A batch that was met, and whether this run has started a request of it. */
@@ -47,6 +47,7 @@ struct ledger {
 	bool hungry;           /* there may be something to claim */
 	bool again;            /* requests became pending in this cycle */
 	bool check_dead;
+	int64_t suspect_until; /* monotonic: somebody may have died */
 	int64_t due_ms;        /* wall: the next retry; -1: none */
 	int64_t version;       /* data_version last seen */
 	int64_t next_progress;
@@ -293,8 +294,12 @@ static void hear(struct ledger *l, bool late)
 	}
 	if (l->due_ms > 0 && l->due_ms <= clock_wall_ms())
 		l->hungry = true;
-	/* A file that was closed may mean a process that died. */
-	if ((heard & SIDE_CLOSED) || late)
+	/* A file that was closed may mean a process that died; the kernel may tell
+	 * so a moment before it gives the byte back. */
+	int64_t now = clock_mono_ms();
+	if (heard & SIDE_CLOSED)
+		l->suspect_until = now + SUSPECT_MS;
+	if (now < l->suspect_until || late)
 		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
 }
 
@@ -333,6 +338,8 @@ static void wait_for_news(struct ledger *l)
 		int64_t left = l->due_ms - clock_wall_ms();
 		wait = left < 0 ? 0 : left < wait ? left : wait;
 	}
+	if (clock_mono_ms() < l->suspect_until && wait > SUSPECT_MS / 8)
+		wait = SUSPECT_MS / 8;
 	int n = poll(fds, 2, (int)wait);
 	hear(l, n == 0);
 }
@@ -442,7 +449,7 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	job_list_init(&l->unsent);
 	job_list_init(&l->fresh);
 	l->bell = -1;
-	if (desk_init(&l->desk, e) < 0 || db_cache(db, CACHE_MIB, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
+	if (desk_init(&l->desk, e) < 0 || db_large_cache(db, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
 	    worker_enter(db, o->version, o->config, &l->worker, e) < 0) {
 		free_ledger(l);
 		return NULL;

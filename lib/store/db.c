@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -396,12 +395,9 @@ int db_vacuum_some(struct db *db, int pages, struct err *e)
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot give pages back");
 }
 
-int db_cache(struct db *db, int mib, struct err *e)
+int db_large_cache(struct db *db, struct err *e)
 {
-	char sql[64];
-
-	snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", mib * 1024);
-	return exec(db, sql, e);
+	return exec(db, "PRAGMA cache_size = -16384", e);
 }
 
 const char *db_library(void)

@@ -47,8 +47,9 @@ int db_version(struct db *db, int64_t *version, struct err *e) MUST_CHECK;
  * transaction. */
 int db_vacuum_some(struct db *db, int pages, struct err *e) MUST_CHECK;
 
-/* Memory for pages: 1 to 1,000 MiB instead of 4. */
-int db_cache(struct db *db, int mib, struct err *e) MUST_CHECK;
+/* 16 MiB of memory for pages instead of 4: for a connection that keeps coming
+ * back to the same ones. */
+int db_large_cache(struct db *db, struct err *e) MUST_CHECK;
 
 /* "3.40.1" */
 const char *db_library(void);

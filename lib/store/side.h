@@ -54,7 +54,8 @@ void side_ring(struct side *s);
 int side_listen(struct side *s, struct err *e) MUST_CHECK;
 
 /* Empties the descriptor.  Bits: 1 somebody rang, 2 somebody closed the file
- * (perhaps died). */
+ * (perhaps died; the kernel tells it just before it frees the bytes, so look
+ * again a moment later). */
 enum { SIDE_RANG = 1, SIDE_CLOSED = 2 };
 int side_heard(int fd);
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # fsl-run: one command from a file of requests to its results, and the same
 # command again; then batches by name, and what stands in the way of a run.
+# shellcheck disable=SC2317 # functions are called by their names
 . "${0%/*}/state.sh"
 . "${0%/*}/tap.sh"
 
@@ -8,21 +9,17 @@ server_start API --mode echo --log api.log --log-headers \
 	--rule 'path=/v1/bad* => status=400'
 # run ARGUMENT...: fsl-run with that server.
 run() { fsl-run --base-url "$API_URL" "$@"; }
-# run_in PIPE ARGUMENT...: with standard input from a pipe; run_out: its reader is cat.
+# run_in FILE ARGUMENT...: with a pipe as standard input.
 run_in() {
 	run_in_file=$1
 	shift
 	# shellcheck disable=SC2002 # a pipe is what is tested
 	cat "$run_in_file" | run "$@"
 }
-run_head() { { run "$@"; echo $? >status; } | head -n 1; }
-# calls COMMAND...: how many requests the server has got since the last time.
+# calls: how many requests the server has got since count_calls.
 calls_before=0
-calls() {
-	calls_now=$(stats API .requests)
-	echo $((calls_now - calls_before))
-}
 count_calls() { calls_before=$(stats API .requests); }
+calls() { echo $(($(stats API .requests) - calls_before)); }
 batches() { sql 'SELECT count(*) FROM batches'; }
 
 # --- all is well

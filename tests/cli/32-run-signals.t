@@ -1,6 +1,7 @@
 #!/bin/sh
 # fsl-run and signals: the first lets what flies finish and starts nothing, the
 # second aborts; nothing is lost, and the same command goes on.
+# shellcheck disable=SC2317 # functions are called by their names
 . "${0%/*}/state.sh"
 . "${0%/*}/tap.sh"
 
@@ -13,6 +14,7 @@ begin() {
 	name=$1
 	FSL_DB=$PWD/$name.db
 	eval "server=\$${name}_URL"
+	# shellcheck disable=SC2154 # from eval
 	shift
 	env --default-signal "$BUILD/fsl-run" -j 5 -i in.jsonl -o "$name.out" -e "$name.err" \
 		--base-url "$server" "$@" 2>"$name.said" &
@@ -46,7 +48,7 @@ for signal in TERM INT HUP; do
 		'5 in flight may finish'
 	is "$(stats $signal .in_flight)" 5 "SIG$signal: while they are in flight"
 	wait $pid
-	is $? $status "SIG$signal: exit $status"
+	is $? "$status" "SIG$signal: exit $status"
 	is "$(stats $signal '[.requests, .answered, .given_up] | join(" ")')" "5 5 0" \
 		"SIG$signal: what was in flight finished, nothing more was sent"
 	is "$(counts)" "5|0|25|0" "SIG$signal: the rest is pending"
