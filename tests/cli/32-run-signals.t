@@ -13,9 +13,9 @@ requests 30 >in.jsonl
 begin() {
 	name=$1
 	FSL_DB=$PWD/$name.db
+	shift
 	eval "server=\$${name}_URL"
 	# shellcheck disable=SC2154 # from eval
-	shift
 	env --default-signal "$BUILD/fsl-run" -j 5 -i in.jsonl -o "$name.out" -e "$name.err" \
 		--base-url "$server" "$@" 2>"$name.said" &
 	pid=$!
@@ -40,7 +40,7 @@ for signal in TERM INT HUP; do
 	INT) status=130 ;;
 	HUP) status=129 ;;
 	esac
-	server_start $signal --mode echo --latency 400 --log $signal.log
+	server_start $signal --mode echo --rule 'nth=1-5 => sleep=500'
 	begin $signal
 	eventually stats_are $signal .in_flight 5
 	kill -$signal $pid
@@ -65,7 +65,7 @@ done
 
 # --- an output that is there stays while work remains
 
-server_start STAY --mode echo --latency 400
+server_start STAY --mode echo --rule 'nth=1-5 => sleep=300'
 begin STAY
 echo before >STAY.out
 eventually stats_are STAY .in_flight 5

@@ -355,7 +355,8 @@ static void in_force(void)
 	pragma(db, Q_WRITABLE);
 	CHECK_INT(pragma(db, Q_EDIT), -1, "the connection is defensive: nobody edits the schema");
 	CHECK_INT(pragma(db, Q_CACHE), -4000, "4 MB of memory for pages");
-	CHECK(db_cache(db, 64, &e) == 0 && pragma(db, Q_CACHE) == -65536, "db_cache() changes that");
+	CHECK(db_large_cache(db, &e) == 0 && pragma(db, Q_CACHE) == -16384,
+	      "db_large_cache() gives 16 MiB");
 	CHECK_STR(db_library(), sqlite3_libversion(), "db_library() is SQLite's version");
 	db_close(db);
 
