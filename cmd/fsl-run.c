@@ -17,8 +17,10 @@
 #include "cli/create_opts.h"
 #include "cli/intake.h"
 #include "cli/progress.h"
+#include "cli/run_opts.h"
 #include "cli/tool.h"
 #include "cli/version.h"
+#include "domain/batchset.h"
 #include "domain/create.h"
 #include "engine/oneshot.h"
 #include "engine/report.h"
@@ -27,35 +29,14 @@
 
 static struct create_options create = CREATE_OPTIONS_INIT;
 static struct opt_list metadata, headers;
-static const char *input, *output, *errors, *cacert, *proxy;
-static int64_t jobs = 16, grace_ms = RUN_GRACE_MS;
-static bool fresh, retry_failed, all_users;
+static struct {
+	const char *input, *output, *errors, *cacert, *proxy;
+	int64_t jobs, grace_ms;
+	bool fresh, retry_failed, all_users;
+} asked = { .jobs = 16, .grace_ms = RUN_GRACE_MS };
 
 static const struct opt options[] = {
-	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &input, .arg = "FILE",
-	  .help = "one shot: import this file (- is stdin), send it, write the results" },
-	{ .kind = OPT_TEXT, .letter = 'o', .name = "output", .dst = &output, .arg = "FILE",
-	  .help = "with -i: the output lines; - writes them to stdout as they come" },
-	{ .kind = OPT_TEXT, .letter = 'e', .name = "errors", .dst = &errors, .arg = "FILE",
-	  .help = "with -i: the error lines" },
-	{ .kind = OPT_FLAG, .name = "new", .dst = &fresh,
-	  .help = "with -i: send everything anew, also what was sent before" },
-	{ .kind = OPT_FLAG, .name = "retry-failed", .dst = &retry_failed,
-	  .help = "with -i: when the batch has ended, send what failed once more" },
-	{ .kind = OPT_INT, .letter = 'j', .name = "jobs", .dst = &jobs, .arg = "N",
-	  .help = "requests in flight at once", .dflt = "16", .env = "FSL_JOBS",
-	  .min = 1, .max = 10000 },
-	{ .kind = OPT_DURATION, .name = "grace", .dst = &grace_ms, .arg = "DUR",
-	  .help = "after a signal: how long what is in flight may take", .dflt = "30s",
-	  .max = 86400000 },
-	{ .kind = OPT_FLAG, .name = "all-users", .dst = &all_users,
-	  .help = "without operands: batches of every user" },
-	{ .kind = OPT_TEXT, .name = "cacert", .dst = &cacert, .arg = "FILE",
-	  .help = "trust these certificates (PEM)", .dflt = "the system's" },
-	{ .kind = OPT_TEXT, .name = "proxy", .dst = &proxy, .arg = "URL",
-	  .help = "send through this proxy", .dflt = "http_proxy, https_proxy, no_proxy" },
-	SEND_OPTS(create)
-	CREATE_OPTS(create, metadata, headers)
+	RUN_OPTS(asked) SEND_OPTS(create) CREATE_OPTS(create, metadata, headers)
 	{ .kind = OPT_END },
 };
 
@@ -159,15 +140,15 @@ static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n
 	struct run_summary sum CLEANUP(run_release) = { 0 };
 	struct stream *stream = NULL;
 	struct report report = { 0 };
-	bool to_stdout = output && strcmp(output, "-") == 0;
+	bool to_stdout = asked.output && strcmp(asked.output, "-") == 0;
 
 	if (to_stdout && !(stream = stream_start(db_path(db), ids[0], e)))
 		return -1;
 	struct run_options ro = {
-		.batches = ids, .n_batches = n, .user = all_users ? NULL : user_name(),
-		.defaults = &create.send, .version = FSL_VERSION, .grace_ms = grace_ms,
-		.http = { .jobs = (int)jobs, .user_agent = "fsl-run/" FSL_VERSION,
-			  .cacert = cacert, .proxy = proxy },
+		.batches = ids, .n_batches = n, .user = asked.all_users ? NULL : user_name(),
+		.defaults = &create.send, .version = FSL_VERSION, .grace_ms = asked.grace_ms,
+		.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
+			  .cacert = asked.cacert, .proxy = asked.proxy },
 		.stop_fd = stream ? stream_gone_fd(stream) : -1,
 		.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL, .ctx = (void *)what,
 	};
@@ -195,18 +176,18 @@ static int one_shot(struct tool *t, struct err *e)
 {
 	struct create c CLEANUP(create_release) = CREATE_INIT;
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	struct oneshot o = { .fresh = fresh, .retry_failed = retry_failed };
+	struct oneshot o = { .fresh = asked.fresh, .retry_failed = asked.retry_failed };
 
-	if (errors && output && (outfile_same(output, errors)))
+	if (asked.errors && asked.output && (outfile_same(asked.output, asked.errors)))
 		return err_set(e, ERR_USAGE, "-o and -e are the same file");
-	if (create_make(&create, &c, e) < 0 || oneshot_check(output, errors, e) < 0)
+	if (create_make(&create, &c, e) < 0 || oneshot_check(asked.output, asked.errors, e) < 0)
 		return -1;
 	struct db *db CLEANUP(db_cleanup) =
 		db_open(t->db, t->db_is_default ? DB_CREATE_DIR : DB_CREATE, e);
 	if (!db)
 		return -1;
 	struct import im = IMPORT_INIT;
-	create_import(&create, input, &im);
+	create_import(&create, asked.input, &im);
 	im.problem = on_problem;
 	im.progress = intake_progress;
 	im.ctx = &bar;
@@ -224,9 +205,42 @@ static int one_shot(struct tool *t, struct err *e)
 		return -1;
 	batch_release(&b);
 	if (batch_get(db, row, &b, e) < 0 ||
-	    oneshot_write(db, &b, output && strcmp(output, "-") != 0 ? output : NULL, errors, e) < 0)
+	    oneshot_write(db, &b, asked.output && strcmp(asked.output, "-") != 0 ? asked.output
+			  : NULL, asked.errors, e) < 0)
 		return -1;
 	return status;
+}
+
+struct named {
+	struct db *db;
+	struct batchset *set;
+};
+
+static int add_named(struct tool *t, const char *operand, void *ctx, struct err *e)
+{
+	struct named *n = ctx;
+
+	(void)t;
+	return batchset_add(n->db, n->set, operand, e) < 0 ? -1 : EXIT_OK;
+}
+
+/* What would be ignored silently, and was meant. */
+static int check_options(const struct tool *t, struct err *e)
+{
+	const void *const one_shot_only[] = {
+		&asked.output, &asked.errors, &asked.fresh, &asked.retry_failed,
+		&create.base_url, &create.endpoint,
+		&create.name, &create.if_absent, &metadata, &create.key, &create.key_header,
+		&headers, &create.priority,
+	};
+
+	if (asked.input && t->n_operands > 0)
+		return err_set(e, ERR_USAGE, "-i takes no batches beside it");
+	for (const struct opt *o = options; !asked.input && o->kind != OPT_END; o++)
+		for (size_t i = 0; i < ARRAY_LEN(one_shot_only); i++)
+			if (o->dst == one_shot_only[i] && opt_source(o)[0] == '-')
+				return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
+	return 0;
 }
 
 static int run(struct tool *t, struct err *e)
@@ -235,29 +249,25 @@ static int run(struct tool *t, struct err *e)
 	create.n_metadata = metadata.n;
 	create.headers = headers.v;
 	create.n_headers = headers.n;
-	if (create.retry_http && send_check_http(create.retry_http, e) < 0)
+	if (check_options(t, e) < 0 ||
+	    (create.retry_http && send_check_http(create.retry_http, e) < 0))
 		return -1;
 	harden();
 	progress_start(&bar, t);
-	if (!input && (output || errors || fresh || retry_failed))
-		return err_set(e, ERR_USAGE, "-o, -e, --new and --retry-failed go with -i");
-	if (input && t->n_operands > 0)
-		return err_set(e, ERR_USAGE, "-i takes no batches beside it");
-	if (input)
+	if (asked.input)
 		return one_shot(t, e);
 	struct db *db CLEANUP(db_cleanup) = db_open(t->db, DB_EXISTING, e);
 	if (!db)
 		return -1;
-	int64_t *ids CLEANUP(mem_cleanup) = mem_alloc((size_t)(t->n_operands + 1) * sizeof *ids);
-	for (int i = 0; i < t->n_operands; i++) {
-		struct batch b CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_find(db, t->operands[i], &b, e) < 0)
-			return -1;
-		ids[i] = b.id;
-	}
+	struct batchset set CLEANUP(batchset_release) = BATCHSET_INIT;
+	struct named named = { db, &set };
+	int missing = tool_each(t, add_named, &named, e);
+	if (missing < 0 || (t->n_operands > 0 && set.n == 0))
+		return missing;
 	create.send.retry_http = (char *)create.retry_http;
 	create.send.no_idempotency_key = create.no_idempotency_key ? 1 : SEND_UNSET;
-	return send_batches(t, db, t->n_operands ? ids : NULL, t->n_operands, "sending", e);
+	int status = send_batches(t, db, set.n ? set.ids : NULL, set.n, "sending", e);
+	return status < 0 || missing < status ? status : missing;
 }
 
 static const struct tool_verb verbs[] = {

@@ -45,7 +45,7 @@
 	  .help = "store keys that stand in lines, headers or URLs" }, \
 	{ .kind = OPT_SIZE, .name = "max-line", .dst = &(o).max_line, .arg = "SIZE", \
 	  .help = "the longest line of the input", .dflt = "32M", \
-	  .min = 1024, .max = 1 << 30 },
+	  .min = 1, .max = 512 << 20 },
 
 #define SEND_OPTS(o) \
 	{ .kind = OPT_INT, .name = "retries", .dst = &(o).send.retries, .arg = "N", \
@@ -74,7 +74,7 @@
 	  .min = 1, .max = 604800000 }, \
 	{ .kind = OPT_SIZE, .name = "max-response", .dst = &(o).send.max_response, \
 	  .arg = "SIZE", .help = "the largest answer that is kept", .dflt = "16M", \
-	  .min = 1, .max = 1 << 30 }, \
+	  .min = 1, .max = 512 << 20 }, \
 	{ .kind = OPT_FLAG, .name = "no-idempotency-key", .dst = &(o).no_idempotency_key, \
 	  .help = "do not send the header Idempotency-Key" },
 

@@ -39,6 +39,10 @@ static int make_base_url(const struct create_options *o, struct create *out,
 	struct line_problem why;
 
 	*from_openai = false;
+	if (url && !*url) { /* a shell variable that is not set, most likely */
+		err_set(e, ERR_USAGE, "--base-url is empty");
+		return err_hint(e, "leave the option out for the default");
+	}
 	if (!url) {
 		url = getenv("OPENAI_BASE_URL");
 		*from_openai = url && *url;

@@ -24,7 +24,7 @@ static const struct member {
 	MEMBER(first_byte_ms, 1, HOUR_MS, 600000),
 	MEMBER(stall_ms, 1, HOUR_MS, 90000),
 	MEMBER(total_ms, 1, 7 * DAY_MS, 600000),
-	MEMBER(max_response, 1, 1 << 30, 16 << 20),
+	MEMBER(max_response, 1, 512 << 20, 16 << 20),
 	MEMBER(no_idempotency_key, 0, 1, 0),
 #undef MEMBER
 };

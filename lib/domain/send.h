@@ -20,7 +20,7 @@ struct send {
 	int64_t first_byte_ms;
 	int64_t stall_ms;
 	int64_t total_ms;         /* to 7 d */
-	int64_t max_response;     /* bytes: 1 to 1 GiB */
+	int64_t max_response;     /* bytes: 1 to 512 MiB (a value in SQLite has at most 10^9) */
 	int64_t no_idempotency_key; /* 0 or 1 */
 };
 

@@ -19,7 +19,7 @@ enum {
 	RETRY_MS = 100,        /* after a commit that failed */
 	PATIENCE_MS = 500,     /* how long one try waits for other writers */
 	PROGRESS_MS = 200,
-	SUSPECT_MS = 200,
+	SUSPECT_MS = 500,      /* under full load one looks each PROGRESS_MS only */
 	AHEAD_MAX = 4096,
 };
 

@@ -28,8 +28,8 @@ void report_json(const struct report *r, const struct run_summary *s, int status
 	jsonw_kstrz(&w, "reason", s->reason);
 	jsonw_kint(&w, "exit", status);
 	jsonw_kint(&w, "batches", r->batches);
-	jsonw_kint(&w, "completed", l->completed);
-	jsonw_kint(&w, "failed", l->failures);
+	jsonw_kint(&w, "completed", r->completed);
+	jsonw_kint(&w, "failed", r->failed);
 	jsonw_kint(&w, "remaining", r->remaining);
 	jsonw_kint(&w, "attempts", s->attempts);
 	jsonw_key(&w, "retries");

@@ -101,12 +101,24 @@ static void stop(struct run *r, const char *reason, int signal)
 	}
 }
 
+static void say_status(const struct run *r)
+{
+	const struct ledger_state *l = &r->state;
+
+	log_note("%lld of %lld done, %lld of them failed; %d in flight, %lld wait to be tried again",
+		 (long long)l->done, (long long)l->total, (long long)l->done_failed,
+		 http_in_flight(r->http), (long long)l->retrying);
+}
+
 static void look_at_signals(struct run *r)
 {
 	int sig;
 
 	while ((sig = sig_next()) > 0)
-		stop(r, "signal", sig);
+		if (sig == SIGUSR1)
+			say_status(r);
+		else
+			stop(r, "signal", sig);
 	struct pollfd p = { .fd = r->o->stop_fd, .events = POLLIN };
 	if (r->stops == 0 && p.fd >= 0 && poll(&p, 1, 0) > 0)
 		stop(r, "reader_gone", 0);
@@ -148,11 +160,11 @@ static int loop(struct run *r, struct err *e)
 			return 0;
 		if (http_wait(r->http, wait_ms(r), e) < 0)
 			return -1;
-		look_at_signals(r);
 		if (r->o->progress) {
 			struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
 			r->o->progress(r->o->ctx, &p);
 		}
+		look_at_signals(r);
 	}
 }
 
@@ -173,7 +185,7 @@ static void write_config(const struct run_options *o, struct str *out)
 
 static int start(struct run *r, struct db *db, struct err *e)
 {
-	static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
 	struct str config CLEANUP(str_release) = STR_INIT;
 
 	r->signals = sig_open(caught, (int)ARRAY_LEN(caught), e);

@@ -28,7 +28,7 @@ struct run_options {
 	const char *version;
 	int64_t grace_ms;        /* how long what is in flight may go on after a stop */
 	int stop_fd;             /* readable: stop as for a signal ("reader_gone"); -1: none */
-	void (*progress)(void *ctx, const struct run_progress *p); /* about 10 times a second; or NULL */
+	void (*progress)(void *ctx, const struct run_progress *p); /* at least 10 times a second; or NULL */
 	void *ctx;
 };
 

@@ -55,6 +55,7 @@ readme_examples() {
 }
 
 # shown SHOWN: the files out and err have what it says.
+# shellcheck disable=SC2317 # ok calls it
 shown() {
 	awk '
 	function pattern(text) {

@@ -166,8 +166,14 @@ static void retries(void)
 	close_all();
 }
 
-/* Context switches of this process while nothing happens for 400 ms. */
-static long switches_when_idle(void)
+static int64_t cpu_ms(const struct rusage *u)
+{
+	return (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000 +
+	       (u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1000;
+}
+
+/* For 400 ms nothing happens, and the process does next to nothing. */
+static void check_sleep(const char *rule)
 {
 	struct rusage before, after;
 	while (take(100)) /* until it is quiet */
@@ -175,48 +181,43 @@ static long switches_when_idle(void)
 	getrusage(RUSAGE_SELF, &before);
 	bool rung = proc_readable(ledger_fd(ledger), 400);
 	getrusage(RUSAGE_SELF, &after);
-	CHECK(!rung, "nothing happens");
-	return after.ru_nvcsw - before.ru_nvcsw;
+	long switches = after.ru_nvcsw - before.ru_nvcsw;
+	int64_t cpu = cpu_ms(&after) - cpu_ms(&before);
+	CHECK(!rung && switches < 50 && cpu < 100, "%s: %ld switches, %lld ms of CPU", rule,
+	      switches, (long long)cpu);
+}
+
+/* Two requests: one is due again in `ms`, the other is in flight. */
+static int64_t one_waits(const char *name, int64_t ms)
+{
+	struct send send = fast();
+	open_ledger(4, make_batch(name, 2, &send, "none"));
+	CHECK(TAKE_UNTIL(ready.n == 2), "two jobs");
+	struct job *j = job_pop(&ready);
+	answer(j, 500);
+	int64_t due = j->next_ms = clock_wall_ms() + ms;
+	ledger_give(ledger, &ended, &unsent);
+	CHECK(TAKE_UNTIL(state.next_due_ms == due), "one is due later, and the state says when");
+	return due;
 }
 
 static void idle(void)
 {
-	struct send send = fast();
-	send.retry_delay_ms = send.retry_max_delay_ms = 0;
-	int64_t batch = make_batch("idle", 40, &send, "none");
-	open_ledger(1, batch);
-	CHECK(TAKE_UNTIL(ready.n > 0), "a job");
-	struct job *first = job_pop(&ready);
-	answer(first, 500);
-	first->next_ms = clock_wall_ms() + 300; /* due while the slot is taken */
-	ledger_give(ledger, &ended, &unsent);
-	CHECK(TAKE_UNTIL(ready.n > 0), "another");
-	PROC_UNTIL(SQL("SELECT max(due) FROM requests") < clock_wall_ms());
-	CHECK(SQL("SELECT count(*) FROM requests WHERE due > 0") == 1, "a retry is due, no slot free");
-	long n = switches_when_idle();
-	CHECK(n < 20, "then the ledger waits for a slot and does not spin: %ld switches", n);
-	ledger_stop(ledger);
-	n = switches_when_idle();
-	CHECK(n < 20, "nor when it was told to stop: %ld switches", n);
-	close_ledger();
-	CHECK_INT(rows_wrong(raw), 0, "all counters agree");
-	close_all();
-
-	batch = make_batch("asleep", 1, &send, "none");
-	open_ledger(4, batch);
-	CHECK(TAKE_UNTIL(ready.n == 1), "the only job");
-	first = job_pop(&ready);
-	answer(first, 500);
-	int64_t due = first->next_ms = clock_wall_ms() + 1500;
-	ledger_give(ledger, &ended, &unsent);
-	CHECK(TAKE_UNTIL(state.next_due_ms == due), "it is due in 1.5 s, and the state says when");
-	n = switches_when_idle();
-	CHECK(n < 20, "until then the ledger sleeps: %ld switches", n);
-	CHECK(!state.drained, "and is not drained");
-	CHECK(TAKE_UNTIL(ready.n == 1), "then it starts again");
+	int64_t due = one_waits("idle", 1500);
+	check_sleep("until a retry is due the ledger sleeps");
+	CHECK(TAKE_UNTIL(ready.n == 2), "then it starts again");
 	int64_t late = clock_wall_ms() - due;
 	CHECK(late >= 0 && late < 1000, "on time: %lld ms after", (long long)late);
-	close_ledger();
+	check_sleep("while all is in flight it sleeps");
+	CHECK(!state.drained, "and is not drained");
+	CHECK_INT(close_ledger(), 0, "closing: %s", e.msg);
+	close_all();
+	due = one_waits("stopped", 300);
+	ledger_stop(ledger);
+	CHECK(PROC_UNTIL(clock_wall_ms() > due), "a retry is due after the stop");
+	check_sleep("it is not asked for again and again");
+	CHECK_INT(ready.n, 1, "and not started");
+	CHECK_INT(close_ledger(), 0, "closing: %s", e.msg);
 	close_all();
 }
 
@@ -291,8 +292,7 @@ static void locked_file(void)
 	CHECK(state.stuck && !state.failed, "somebody holds the file: the state says stuck");
 	CHECK(longest < 200, "giving and taking never wait for it: %lld ms", (long long)longest);
 	CHECK(state.completed == 0 && given > 0, "results wait in memory");
-	long n = switches_when_idle();
-	CHECK(n < 100, "it does not spin: %ld switches", n);
+	check_sleep("it tries now and then");
 	ROWS_DO(raw, "COMMIT");
 	CHECK(TAKE_UNTIL(!state.stuck && state.completed == given), "then all of them are settled");
 	CHECK_INT(answer_all(0) + given, 100, "and the rest goes on");
@@ -320,10 +320,9 @@ static void full_disk(void)
 	ledger_give(ledger, &ended, &unsent);
 	bool stuck = TAKE_UNTIL(state.stuck || state.failed);
 	bool failed = state.failed;
-	long n = switches_when_idle();
+	check_sleep("it tries now and then");
 	setrlimit(RLIMIT_FSIZE, &was);
 	CHECK(stuck && !failed, "nothing can be written: stuck, not failed: %s", state.error.msg);
-	CHECK(n < 50, "it tries now and then: %ld switches", n);
 	answer_all(0);
 	CHECK(state.drained && state.completed == 100, "with room again all is settled");
 	CHECK_INT(close_ledger(), 0, "closing: %s", e.msg);

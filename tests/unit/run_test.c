@@ -212,6 +212,40 @@ static void draining(void)
 	leave();
 }
 
+static int64_t most; /* requests that had begun when it was stopped */
+
+static void stop_busy_run(void *ctx, const struct run_progress *p)
+{
+	(void)ctx;
+	if (raised == 0 && p->ledger->completed >= stop_at) {
+		raised++;
+		most = serve_count(&server, "requests") + p->in_flight;
+		raise(SIGHUP);
+	}
+}
+
+/* A fast server: requests are started ahead of the slots. */
+static void nothing_new(void)
+{
+	static const char *const args[] = { NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("ahead", fixture_lines, 20000, &send, "none");
+	struct run_options o = options(4);
+	o.progress = stop_busy_run;
+	stop_at = 300;
+	raised = 0;
+	run(&o, "signal");
+	int64_t seen = serve_count(&server, "requests");
+	CHECK(seen >= 300 && seen <= most && most < 20000,
+	      "what was started ahead is not sent after a stop: %lld of at most %lld",
+	      (long long)seen, (long long)most);
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), seen, "and leaves no attempt");
+	CHECK_INT(SQL("SELECT count(*) FROM requests WHERE state = 0 AND tries = 0"), 20000 - seen,
+		  "but is pending");
+	leave();
+}
+
 static void stop_twice(void *ctx, const struct run_progress *p)
 {
 	int *wanted = ctx;
@@ -344,6 +378,7 @@ int main(void)
 	failing();
 	dying_connections();
 	draining();
+	nothing_new();
 	aborting();
 	reader_gone();
 	cancelled();

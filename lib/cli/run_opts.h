@@ -1,0 +1,34 @@
+/* run_opts: what fsl-run itself is told, as rows of an option table.
+ *
+ * `a` has members for them: input, output, errors, cacert, proxy (const char *),
+ * jobs, grace_ms (int64_t), fresh, retry_failed, all_users (bool). */
+#ifndef FSL_CLI_RUN_OPTS_H
+#define FSL_CLI_RUN_OPTS_H
+
+#include "cli/opt.h"
+
+#define RUN_OPTS(a) \
+	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
+	  .help = "one shot: import this file (- is stdin), send it, write the results" }, \
+	{ .kind = OPT_TEXT, .letter = 'o', .name = "output", .dst = &(a).output, .arg = "FILE", \
+	  .help = "with -i: the output lines; - writes them to stdout as they come" }, \
+	{ .kind = OPT_TEXT, .letter = 'e', .name = "errors", .dst = &(a).errors, .arg = "FILE", \
+	  .help = "with -i: the error lines" }, \
+	{ .kind = OPT_FLAG, .name = "new", .dst = &(a).fresh, \
+	  .help = "with -i: send everything anew, also what was sent before" }, \
+	{ .kind = OPT_FLAG, .name = "retry-failed", .dst = &(a).retry_failed, \
+	  .help = "with -i: when the batch has ended, send what failed once more" }, \
+	{ .kind = OPT_INT, .letter = 'j', .name = "jobs", .dst = &(a).jobs, .arg = "N", \
+	  .help = "requests in flight at once", .dflt = "16", .env = "FSL_JOBS", \
+	  .min = 1, .max = 10000 }, \
+	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \
+	  .help = "after a signal: how long what is in flight may take", .dflt = "30s", \
+	  .max = 86400000 }, \
+	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
+	  .help = "without operands: batches of every user" }, \
+	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \
+	  .help = "trust these certificates (PEM)", .dflt = "the system's" }, \
+	{ .kind = OPT_TEXT, .name = "proxy", .dst = &(a).proxy, .arg = "URL", \
+	  .help = "send through this proxy", .dflt = "http_proxy, https_proxy, no_proxy" },
+
+#endif
