@@ -240,7 +240,8 @@ static int check_options(const struct tool *t, struct err *e)
 		for (size_t i = 0; i < ARRAY_LEN(one_shot_only); i++)
 			if (o->dst == one_shot_only[i] && opt_source(o)[0] == '-')
 				return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
-	return 0;
+	return create.retry_http && send_check_http(create.retry_http, e) < 0
+		       ? err_wrap(e, "--retry-http") : 0;
 }
 
 static int run(struct tool *t, struct err *e)
@@ -249,8 +250,7 @@ static int run(struct tool *t, struct err *e)
 	create.n_metadata = metadata.n;
 	create.headers = headers.v;
 	create.n_headers = headers.n;
-	if (check_options(t, e) < 0 ||
-	    (create.retry_http && send_check_http(create.retry_http, e) < 0))
+	if (check_options(t, e) < 0)
 		return -1;
 	harden();
 	progress_start(&bar, t);

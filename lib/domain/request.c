@@ -7,7 +7,7 @@
 
 enum {
 	Q_START, Q_FLY, Q_LAND, Q_SETTLE, Q_AGAIN, Q_ATTEMPT, Q_ANSWER, Q_UNSTART,
-	Q_FLIGHTS, Q_ROW, Q_NTH, Q_LAST, Q_SIZE, Q_QUEUES, Q_FRESH, Q_DUE, Q_CANCEL_SOME, Q_CANCEL,
+	Q_FLIGHTS, Q_ROW, Q_PENDING, Q_QUEUES, Q_FRESH, Q_DUE, Q_CANCEL_SOME, Q_CANCEL,
 	Q_REOPEN,
 };
 static const char *const texts[] = {
@@ -31,17 +31,16 @@ static const char *const texts[] = {
 	[Q_FLIGHTS] = "SELECT f.request, f.n, f.started_ms, r.queue, r.counted"
 		      " FROM flights f JOIN requests r ON r.id = f.request"
 		      " WHERE f.request > ?2 AND f.worker = ?1 ORDER BY f.request LIMIT 1",
-	[Q_NTH] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
-		  " ORDER BY id LIMIT 1 OFFSET ?3",
-	[Q_LAST] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
-		   " ORDER BY id DESC LIMIT 1",
-	[Q_SIZE] = "SELECT count(*) FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0",
+	[Q_PENDING] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
+		      " ORDER BY id LIMIT 1",
 	[Q_QUEUES] = "SELECT id FROM queues WHERE batch = ?1",
 	[Q_FRESH] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due = 0"
 		    " AND id > ?2 AND id <= ?3",
 	[Q_DUE] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
 		  " AND id > ?2 AND id <= ?3",
-	[Q_CANCEL_SOME] = "UPDATE requests SET state = 4, due = 0"
+	/* FAIL, because ABORT would keep a journal of its own: the transaction is
+	 * rolled back in any case. */
+	[Q_CANCEL_SOME] = "UPDATE OR FAIL requests SET state = 4, due = 0"
 			  " WHERE id > ?1 AND id <= ?2 AND state = 0",
 	[Q_CANCEL] = "UPDATE requests SET state = 4, due = 0 WHERE id = ?1 AND state = 0",
 	[Q_REOPEN] = "UPDATE requests SET state = 0, due = 0, counted = 0, throttled = 0,"
@@ -313,14 +312,12 @@ struct range {
 	int64_t first, last;
 };
 
-/* The first row of a query over a range, 0 if there is none. */
-static int64_t find(struct db *db, int query, struct range r, int64_t skip, struct err *e)
+/* The first pending row in the range, 0 if there is none. */
+static int64_t next_pending(struct db *db, struct range r, struct err *e)
 {
-	STMT(q, db, &request_sql, query);
+	STMT(q, db, &request_sql, Q_PENDING);
 	stmt_int(&q, 1, r.first);
 	stmt_int(&q, 2, r.last);
-	if (query == Q_NTH)
-		stmt_int(&q, 3, skip);
 	int rc = stmt_step(&q, e);
 	return rc > 0 ? stmt_col_int(&q, 0) : rc;
 }
@@ -334,7 +331,7 @@ static int64_t count(struct db *db, int query, int64_t queue, struct range r, st
 	return stmt_step(&q, e) < 0 ? -1 : stmt_col_int(&q, 0);
 }
 
-static int cancel_range(struct db *db, struct range r, struct err *e)
+static int update_range(struct db *db, struct range r, struct err *e)
 {
 	STMT(q, db, &request_sql, Q_CANCEL_SOME);
 	stmt_int(&q, 1, r.first);
@@ -342,47 +339,62 @@ static int cancel_range(struct db *db, struct range r, struct err *e)
 	return stmt_run(&q, e);
 }
 
-/* Tells the tally of the pending rows in the range, of which there are n: each
- * queue's are counted in the index, the last one has those that are left. */
-static int tell_range(struct tally *t, struct tally_batch *b, struct range r, int n,
-		      struct err *e)
+static void tell(struct tally *t, struct tally_batch *b, int64_t queue, int64_t due,
+		 int64_t fresh)
 {
-	STMT(q, t->db, &request_sql, Q_QUEUES);
-	stmt_int(&q, 1, b->id);
-	int rc = stmt_step(&q, e);
-	while (rc > 0) {
-		int64_t queue = stmt_col_int(&q, 0);
-		rc = stmt_step(&q, e);
-		int64_t due = count(t->db, Q_DUE, queue, r, e);
-		int64_t fresh = rc > 0 ? count(t->db, Q_FRESH, queue, r, e) : n - due;
-		if (due < 0 || fresh < 0)
-			return -1;
-		for (int64_t i = 0; i < due + fresh; i++)
-			tally_move(t, b, queue, REQUEST_PENDING, REQUEST_CANCELLED, i < due);
-		n -= (int)(due + fresh);
-	}
-	return rc;
+	for (int64_t i = 0; i < due + fresh; i++)
+		tally_move(t, b, queue, REQUEST_PENDING, REQUEST_CANCELLED, i < due);
 }
 
-/* A million are cancelled in a second: one UPDATE, nothing row by row. */
+/* Cancels what is pending in the range; how many.  Each queue's are counted in
+ * the index before; the last one has those that are left over. */
+static int cancel_range(struct tally *t, struct tally_batch *b, struct range r, struct err *e)
+{
+	int64_t told = 0, queue = 0, due = 0;
+	int rc;
+
+	STMT(q, t->db, &request_sql, Q_QUEUES);
+	stmt_int(&q, 1, b->id);
+	for (bool first = true; (rc = stmt_step(&q, e)) > 0; first = false) {
+		int64_t fresh = first ? 0 : count(t->db, Q_FRESH, queue, r, e);
+		if (fresh < 0)
+			return -1;
+		if (!first)
+			tell(t, b, queue, due, fresh);
+		told += first ? 0 : due + fresh;
+		queue = stmt_col_int(&q, 0);
+		due = count(t->db, Q_DUE, queue, r, e);
+		if (due < 0)
+			return -1;
+	}
+	int n = rc < 0 ? -1 : update_range(t->db, r, e);
+	if (n >= 0)
+		tell(t, b, queue, due, n - told - due);
+	return n;
+}
+
+/* A million are cancelled in a second: nothing is done row by row.  A range of
+ * as many lines as are wanted has at most as many pending requests. */
 int request_cancel_some(struct tally *t, int64_t batch, uint32_t *after, int limit,
 			struct err *e)
 {
 	struct tally_batch *b = tally_batch(t, batch, e);
 	struct range r = { request_row(batch, *after), request_row(batch, UINT32_MAX) };
+	int total = 0;
 
-	int64_t end = b ? find(t->db, Q_NTH, r, limit - 1, e) : -1;
-	bool all = end == 0;
-	if (all)
-		end = find(t->db, Q_LAST, r, 0, e);
-	if (end <= 0)
-		return (int)end;
-	r.last = end;
-	int n = all ? (int)find(t->db, Q_SIZE, r, 0, e) : limit;
-	if (n < 0 || tell_range(t, b, r, n, e) < 0 || cancel_range(t->db, r, e) < 0)
-		return -1;
-	*after = request_line(end);
-	return n;
+	while (b && total < limit) {
+		int64_t next = next_pending(t->db, r, e);
+		if (next <= 0)
+			return next < 0 ? -1 : total;
+		int64_t end = next - 1 + (limit - total);
+		int n = cancel_range(t, b, (struct range){ next - 1, end < r.last ? end : r.last }, e);
+		if (n < 0)
+			return -1;
+		total += n;
+		r.first = end < r.last ? end : r.last;
+		*after = request_line(r.first);
+	}
+	return b ? total : -1;
 }
 
 int request_reopen(struct tally *t, int64_t row, struct err *e)

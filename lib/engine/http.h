@@ -82,7 +82,6 @@ struct http_options {
 	const char *user_agent;
 	const char *cacert;   /* NULL: the system's */
 	const char *proxy;    /* NULL: the usual variables; "" none */
-	bool verbose;
 };
 
 struct http;

@@ -42,7 +42,7 @@ struct ledger_state {
 	bool failed;       /* the thread gave up: see error */
 	struct err error;
 	bool stuck;        /* commits fail (full disk, locked file); it goes on trying */
-	int64_t completed, failures, cancelled, lost; /* settled by this run */
+	int64_t completed, failures, lost; /* settled by this run */
 	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
 	int64_t total, done, done_failed, retrying;   /* of the batches of this run */
 	int64_t next_due_ms; /* wall clock; 0: none waits */

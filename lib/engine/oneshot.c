@@ -1,6 +1,7 @@
 #include "engine/oneshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,38 +29,30 @@ static int known_file(struct db *db, const char *path, struct file *f, struct er
 	return file_by_hash(db, hash, f, e);
 }
 
-static void note(struct oneshot *o, const struct batch *b, bool existed)
+/* The batch was there. */
+static int found(struct db *db, struct oneshot *o, struct batch *out, struct err *e)
 {
-	o->finished = existed && batch_terminal(b->status);
-	o->resumed = existed && !o->finished;
-}
-
-static int known_batch(struct db *db, const struct file *f, struct create *c,
-		       struct oneshot *o, struct batch *out, struct err *e)
-{
-	int rc = batch_by_identity(db, batch_identity(f->hash, &c->batch), out, e);
-
-	if (rc <= 0)
-		return rc;
-	note(o, out, true);
-	if (!o->finished || !o->retry_failed)
-		return 1;
 	const struct select all = { 0 }; /* whatever did not complete */
+
+	o->finished = batch_terminal(out->status);
+	o->resumed = !o->finished;
+	if (!o->finished || !o->retry_failed)
+		return 0;
 	o->reopened = select_retry(db, out, &all, e);
 	if (o->reopened < 0)
 		return -1;
 	o->finished = o->reopened == 0;
-	int64_t id = out->id;
-	batch_release(out);
-	return batch_get(db, id, out, e) < 0 ? -1 : 1;
+	return batch_get(db, out->id, out, e);
 }
 
 int oneshot_batch(struct db *db, struct import *im, struct create *c,
 		  struct oneshot *o, struct batch *out, struct err *e)
 {
 	struct file f CLEANUP(file_release) = FILE_INIT;
-	int known = known_file(db, im->path, &f, e);
 
+	o->resumed = o->finished = false;
+	o->reopened = 0;
+	int known = known_file(db, im->path, &f, e);
 	if (known < 0)
 		return -1;
 	if (known == 0) {
@@ -71,15 +64,14 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 	c->batch.oneshot = true;
 	c->batch.resume = !o->fresh;
 	if (!o->fresh) {
-		int rc = known_batch(db, &f, c, o, out, e);
+		int rc = batch_by_identity(db, batch_identity(f.hash, &c->batch), out, e);
 		if (rc != 0)
-			return rc < 0 ? -1 : 0;
+			return rc < 0 ? -1 : found(db, o, out, e);
 	}
 	bool existed;
 	if (batch_create(db, &c->batch, out, &existed, e) < 0)
 		return -1;
-	note(o, out, existed);
-	return 0;
+	return existed ? found(db, o, out, e) : 0;
 }
 
 void oneshot_tell(const struct oneshot *o, const struct batch *b)
@@ -97,7 +89,7 @@ void oneshot_tell(const struct oneshot *o, const struct batch *b)
 		log_note("resuming %s (%s of %s done)", id, done, total);
 	else if (o->finished)
 		log_note("%s had ended: nothing is sent, only written out%s", id,
-			 b->failed > 0 ? " (--retry-failed sends what failed, --new everything)" :
+			 b->completed < b->total ? " (--retry-failed sends what failed, --new everything)" :
 			 " (--new sends everything again)");
 }
 
@@ -124,26 +116,60 @@ static int on_line(void *ctx, int64_t row, bool success, struct span line, struc
 	return put(&sinks[success ? 0 : 1], line, e);
 }
 
+/* Standard output or another descriptor of ours (see base/outfile.h): nothing
+ * stands beside it. */
+static bool is_own(const char *path)
+{
+	struct span v = span_of(path);
+
+	return span_is(v, "-") || span_is(v, "/dev/stdout") || span_is(v, "/dev/stderr") ||
+	       span_starts(v, "/dev/fd/") || span_starts(v, "/proc/self/fd/");
+}
+
 /* A FIFO or a device cannot be half written and replaced later. */
 static bool is_special(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	return stat(path, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+static bool is_direct(const char *path)
+{
+	return is_own(path) || is_special(path);
 }
 
 static int check(const char *path, struct err *e)
 {
-	/* Opening a FIFO would wait for its reader. */
-	if (!path || is_special(path))
+	if (!path)
 		return 0;
+	if (!is_own(path) && is_special(path)) {
+		/* Opening a FIFO would wait for its reader. */
+		if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+			return err_sys(e, ERR_CANTCREAT, "cannot write to '%s'",
+				       safe_show(span_of(path), 200));
+		return 0;
+	}
 	struct outfile *o = outfile_open(path, e);
 	outfile_close(o);
 	return o ? 0 : -1;
 }
 
+/* Is it where the other one goes while work remains? */
+static bool is_part(const char *path, const char *other)
+{
+	struct str part CLEANUP(str_release) = STR_INIT;
+
+	str_addf(&part, "%s.part", other);
+	return !is_direct(other) && outfile_same(path, str_z(&part));
+}
+
 int oneshot_check(const char *output, const char *errors, struct err *e)
 {
+	if (output && errors && (is_part(output, errors) || is_part(errors, output)))
+		return err_set(e, ERR_USAGE, "one output is the other's .part, which has what is "
+			       "finished while work remains");
 	return check(output, e) < 0 || check(errors, e) < 0 ? -1 : 0;
 }
 
@@ -151,7 +177,7 @@ static int open_sink(struct sink *s, bool whole, struct err *e)
 {
 	struct str part CLEANUP(str_release) = STR_INIT;
 
-	if (!s->path || (!whole && is_special(s->path)))
+	if (!s->path || (!whole && is_direct(s->path)))
 		return 0;
 	str_addf(&part, "%s%s", s->path, whole ? "" : ".part");
 	s->file = outfile_open(str_z(&part), e);
@@ -167,7 +193,7 @@ static int close_sink(struct sink *s, bool whole, struct err *e)
 	if (outfile_commit(s->file, e) < 0)
 		return -1;
 	str_addf(&part, "%s.part", s->path);
-	if (whole && !is_special(s->path) && unlink(str_z(&part)) < 0 && errno != ENOENT)
+	if (whole && !is_direct(s->path) && unlink(str_z(&part)) < 0 && errno != ENOENT)
 		log_warn("%s: cannot be removed: %s", safe_show(str_span(&part), 200),
 			 strerror(errno));
 	return 0;
@@ -177,13 +203,13 @@ int oneshot_write(struct db *db, const struct batch *b, const char *output,
 		  const char *errors, struct err *e)
 {
 	struct sink sinks[2] = { { .path = output }, { .path = errors } };
-	struct result_options o = { .successes = output, .errors = errors };
 	struct result_counts counts = { 0 };
 	bool whole = batch_terminal(b->status);
 	int rc = 0;
 
 	for (int i = 0; i < 2 && rc == 0; i++)
 		rc = open_sink(&sinks[i], whole, e);
+	const struct result_options o = { .successes = sinks[0].file, .errors = sinks[1].file };
 	if (rc == 0 && (sinks[0].file || sinks[1].file))
 		rc = result_each(db, b, &o, NULL, on_line, sinks, &counts, e);
 	for (int i = 0; i < 2 && rc == 0; i++)

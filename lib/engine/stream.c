@@ -68,16 +68,23 @@ static void free_stream(struct stream *s)
 	free(s);
 }
 
+static int open_fds(struct stream *s, struct err *e)
+{
+	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return s->stop_fd < 0 || s->gone_fd < 0 ? err_sys(e, ERR_INTERNAL, "eventfd") : 0;
+}
+
 struct stream *stream_start(const char *db_path, int64_t batch, struct err *e)
 {
 	struct stream *s = mem_alloc(sizeof *s);
 
 	s->batch = batch;
-	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->db = db_open(db_path, DB_EXISTING, e);
-	s->out = s->db ? outfile_open("-", e) : NULL;
-	if (!s->out) {
+	s->stop_fd = s->gone_fd = -1;
+	/* Standard output first: if it is closed, the next to open would be it. */
+	s->out = outfile_open("-", e);
+	s->db = s->out ? db_open(db_path, DB_EXISTING, e) : NULL;
+	if (!s->db || open_fds(s, e) < 0) {
 		free_stream(s);
 		return NULL;
 	}

@@ -163,9 +163,12 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 	struct err ignored = ERR_INIT;
 
 	w->last_us = clock_mono_us();
-	if (!w->first_us)
+	bool status = span_starts(line, "HTTP/");
+	if (status) /* "HTTP/1.1 103 Early Hints" */
+		w->interim = line.n > 9 && line.p[8] == ' ' && line.p[9] == '1';
+	if (!w->first_us && !w->interim)
 		w->first_us = w->last_us;
-	if (span_starts(line, "HTTP/")) { /* also after a 100 Continue */
+	if (status) { /* an interim answer may have come before */
 		str_reset(&w->headers);
 		w->call->retry_after_ms = -1;
 		w->call->request_id[0] = '\0';

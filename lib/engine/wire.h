@@ -5,6 +5,7 @@
 #ifndef FSL_ENGINE_WIRE_H
 #define FSL_ENGINE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/http.h"
@@ -14,6 +15,7 @@ struct wire {
 	struct str headers;      /* the telling lines as they came; kept between calls */
 	enum http_code verdict;  /* what we decided ourselves; HTTP_ANSWERED: nothing */
 	int sends;               /* how often libcurl was about to send */
+	bool interim;            /* what comes is a 1xx, not the answer yet */
 	int64_t start_us, first_us, last_us; /* first and last byte of the answer */
 	int64_t sent;            /* bytes of the body that had left at last_sent_us */
 	int64_t last_sent_us;

@@ -55,7 +55,7 @@ int db_fail(struct db *db, int rc, struct err *e, const char *what)
 	case SQLITE_NOTADB:
 		return err_set(e, ERR_CONFIG, "%s: is no state file", path);
 	case SQLITE_CORRUPT:
-		err_set(e, ERR_IO, "%s: %s: the state file is damaged (%s)", path, what,
+		err_set(e, ERR_INTERNAL, "%s: %s: the state file is damaged (%s)", path, what,
 			said(db, rc));
 		return err_hint(e, "keep a copy and try: sqlite3 FILE .recover");
 	case SQLITE_READONLY:

@@ -212,25 +212,25 @@ ok "is JSON on stderr" jq -e . err
 fsl-batch create --base-url "$LATE_URL" --name first in.jsonl >first.id
 fsl-batch create --base-url "$LATE_URL" --name second sixty.jsonl >second.id
 : >late.log
-status_is 0 "a batch by its name" run_late first
+status_is 0 "a batch by its name" fsl-run -j 2 first
 is "$(grep -c r1 late.log) $(jq -s length late.log)" "11 40" "is sent, and no other"
 is "$(cat out err)" "" "and nothing is said"
-status_is 0 "a batch that has ended" run_late first
+status_is 0 "a batch that has ended" fsl-run first
 is "$(jq -s length late.log)" 40 "is not sent again"
 fsl-batch create --base-url "$LATE_URL" in.jsonl >third.id
 : >late.log
-status_is 0 "no operand: whatever is left" run_late
+status_is 0 "no operand: whatever is left" fsl-run -j 2
 is "$(jq -s length late.log)" 100 "is sent"
 is "$(head -n 20 late.log | jq -r .key | cut -c1-42 | sort | uniq -c | awk '{ print ($1 >= 5) }' |
 	paste -sd' ')" "1 1" "batches of the same rank take turns"
 is "$(sql "SELECT group_concat(status) FROM batches WHERE name IS NOT NULL OR id = (
 	SELECT max(id) FROM batches)")" "2,2,2" "all have ended"
-status_is 0 "nothing left" run_late
+status_is 0 "nothing left" fsl-run
 is "$(cat out err)" "" "is no error, and silent"
 fsl-batch create --base-url "$API_URL" --name good tac.jsonl >good.id
 fsl-batch create --base-url "$API_URL" --name worse all.jsonl >worse.id
-status_is 1 "the exit status is that of the batches named" run worse
-status_is 0 "not of those that ended before" run good
+status_is 1 "the exit status is that of the batches named" fsl-run worse
+status_is 0 "not of those that ended before" fsl-run good
 sound "several batches"
 
 # --- how many at once, and in which order
@@ -246,10 +246,10 @@ is "$(stats ONE .max_in_flight)" 1 "one after the other"
 
 # --- what does not exist
 
-status_is 5 "an unknown batch" run nobody
+status_is 5 "an unknown batch" fsl-run nobody
 like "$(cat err)" 'nobody' "is named"
-status_is 5 "an unknown id" run batch_00000000000000000000000000000000
-status_is 5 "a missing state file" run -D none.db nobody
+status_is 5 "an unknown id" fsl-run batch_00000000000000000000000000000000
+status_is 5 "a missing state file" fsl-run -D none.db nobody
 like "$(cat err)" 'none.db: there is no state file' "is named"
 ok "and not made" not test -e none.db
 

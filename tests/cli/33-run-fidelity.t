@@ -133,7 +133,7 @@ is "$(got 2 .body | od -An -c)" "$(printf 'line 1\nline 2 ä "q" \\ 😀 \000 en
 	"a string is sent as its characters"
 is "$(got_kind 2)" "POST 33 text/plain; charset=utf-8" "as text"
 is "$(got_kind 3)" "POST 0 text/plain; charset=utf-8" "an empty string is an empty body"
-is "$(got 4 .body)" "null" "null is JSON like any other"
+is "$(got_kind 4)" "POST 0 " "null is no body at all"
 is "$(got 5 '[.method, .body, .headers["Content-Type"], .headers["X-Empty"], .headers["X-Two"]] | join("|")')" \
 	'PUT|<a/>|application/xml||a, b' "a line's headers are sent, empty ones too"
 is "$(got 5 '.headers | has("X-Empty")')" true "and are there"

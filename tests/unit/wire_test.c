@@ -220,6 +220,16 @@ static void time_limits(void)
 	CHECK_INT(call.code, HTTP_TIMEOUT, "first byte: our word before the library's");
 
 	fresh();
+	header("HTTP/1.1 103 Early Hints\r\n");
+	header("Link: </x>\r\n");
+	CHECK(!late_at(1900, 0), "stall: not after an interim answer, the first byte is to come");
+	CHECK(late_at(2001, 0) && wire.verdict == HTTP_TIMEOUT, "first byte: that limit holds");
+	fresh();
+	header("HTTP/1.1 103 Early Hints\r\n");
+	header("HTTP/1.1 200 OK\r\n");
+	CHECK(wire.first_us > 0, "first byte: the status line of the answer");
+
+	fresh();
 	header("HTTP/1.1 200 OK\r\n");
 	int64_t first = (wire.first_us - wire.start_us) / 1000;
 	CHECK(!late_at(first + 299, 0), "stall: just in time");

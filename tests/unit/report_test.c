@@ -1,0 +1,186 @@
+#include "engine/report.h"
+
+#include "fixture.h"
+#include "rows.h"
+
+/* Each number is another one, so that none can stand in for another. */
+static struct run_summary summary(void)
+{
+	return (struct run_summary){
+		.reason = "drained", .attempts = 131, .sends = 130, .took_ms = 61200,
+		.ledger = { .drained = true, .completed = 118, .failures = 2, .cancelled = 5,
+			    .lost = 6, .input_tokens = 9440, .cached_tokens = 17,
+			    .output_tokens = 2242, .reasoning_tokens = 31, .total = 200,
+			    .done = 190, .done_failed = 9, .retrying = 3 },
+	};
+}
+
+static void add_retry(struct run_summary *s, const char *name, int64_t n)
+{
+	snprintf(s->retries[s->n_retries].name, sizeof s->retries[0].name, "%s", name);
+	s->retries[s->n_retries++].n = n;
+}
+
+static void is_json(const struct report *r, const struct run_summary *s, int status,
+		    const char *want, const char *rule)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+
+	report_json(r, s, status, &out);
+	CHECK_STR(str_z(&out), want, "JSON: %s", rule);
+}
+
+static void is_text(const struct report *r, const struct run_summary *s, const char *want,
+		    const char *rule)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+
+	report_text(r, s, &out);
+	CHECK_STR(str_z(&out), want, "words: %s", rule);
+}
+
+static const struct report four = { .completed = 318, .failed = 12, .remaining = 40, .batches = 4 };
+
+static void test_json(void)
+{
+	struct run_summary s = summary();
+
+	is_json(&four, &s, 3, "{\"event\":\"summary\",\"reason\":\"drained\",\"exit\":3,"
+		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
+		"\"retries\":{},\"seconds\":61.2,\"rate\":1.96,\"usage\":{\"input_tokens\":9440,"
+		"\"cached_tokens\":17,\"output_tokens\":2242,\"reasoning_tokens\":31}}",
+		"the members in their order; batches by their requests, the rest by the run");
+	add_retry(&s, "429", 7);
+	add_retry(&s, "connect_error", 4);
+	s.reason = "signal";
+	s.took_ms = 0;
+	is_json(&four, &s, 143, "{\"event\":\"summary\",\"reason\":\"signal\",\"exit\":143,"
+		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
+		"\"retries\":{\"429\":7,\"connect_error\":4},\"seconds\":0,\"rate\":0,"
+		"\"usage\":{\"input_tokens\":9440,\"cached_tokens\":17,\"output_tokens\":2242,"
+		"\"reasoning_tokens\":31}}",
+		"retries by their reason; a run that took no time has no rate");
+}
+
+/* The rate of so many ends in so long, as it stands in the JSON. */
+static void is_rate(int64_t completed, int64_t failed, int64_t took_ms, const char *want)
+{
+	struct run_summary s = { .reason = "drained", .took_ms = took_ms,
+				 .ledger = { .completed = completed, .failures = failed } };
+	struct str out CLEANUP(str_release) = STR_INIT, got CLEANUP(str_release) = STR_INIT;
+
+	report_json(&four, &s, 0, &out);
+	const char *at = strstr(str_z(&out), "\"rate\":");
+	if (at)
+		str_add(&got, at + 7, strcspn(at + 7, ","));
+	CHECK_STR(str_z(&got), want, "%lld and %lld in %lld ms are %s a second",
+		  (long long)completed, (long long)failed, (long long)took_ms, want);
+}
+
+static void test_rate(void)
+{
+	is_rate(0, 0, 5000, "0");
+	is_rate(1, 0, 1000, "1");
+	is_rate(1, 2, 2000, "1.5");
+	is_rate(1, 0, 1, "1000");
+	is_rate(1, 0, 86400000, "0");
+	is_rate(1000000000, 1000000000, 1, "2000000000000");
+	is_rate(2147483647, 0, 604800000, "3550.733");
+}
+
+static void test_text(void)
+{
+	struct report r = { .completed = 118, .failed = 2, .batches = 1 };
+	struct run_summary s = summary();
+
+	is_text(&r, &s, "drained: 118 completed, 2 failed, 0 left; 131 attempts in 1m01s",
+		"without retries");
+	add_retry(&s, "429", 7);
+	is_text(&r, &s, "drained: 118 completed, 2 failed, 0 left; 131 attempts"
+		" (again after 429 7) in 1m01s", "one reason");
+	add_retry(&s, "connect_error", 1234);
+	add_retry(&s, "503", 1);
+	is_text(&r, &s, "drained: 118 completed, 2 failed, 0 left; 131 attempts"
+		" (again after 429 7, connect_error 1,234, 503 1) in 1m01s", "several");
+	r = (struct report){ .completed = 1234567, .failed = 89012, .remaining = 3456789 };
+	s = (struct run_summary){ .reason = "reader_gone", .attempts = 7654321, .took_ms = 250 };
+	is_text(&r, &s, "reader_gone: 1,234,567 completed, 89,012 failed, 3,456,789 left; "
+		"7,654,321 attempts in 250ms", "large numbers");
+}
+
+static void test_all_reasons(void)
+{
+	struct run_summary s = summary();
+	struct str json CLEANUP(str_release) = STR_INIT, text CLEANUP(str_release) = STR_INIT;
+	char name[24];
+	int in_json = 0, in_text = 0;
+
+	for (int i = 0; i < RUN_REASONS; i++) {
+		snprintf(name, sizeof name, "reason_number_%09d", i);
+		add_retry(&s, name, 100 + i);
+	}
+	report_json(&four, &s, 0, &json);
+	report_text(&four, &s, &text);
+	for (int i = 0; i < RUN_REASONS; i++) {
+		char want[48];
+		snprintf(want, sizeof want, "\"%s\":%d", s.retries[i].name, 100 + i);
+		in_json += strstr(str_z(&json), want) != NULL;
+		snprintf(want, sizeof want, "%s %d", s.retries[i].name, 100 + i);
+		in_text += strstr(str_z(&text), want) != NULL;
+	}
+	CHECK(in_json == RUN_REASONS && in_text == RUN_REASONS, "as many reasons as there can be");
+	CHECK(!strchr(str_z(&json), '\n') && !strchr(str_z(&text), '\n'), "each is one line");
+}
+
+static bool reports(const struct report *r, int64_t completed, int64_t failed,
+		    int64_t remaining, int batches)
+{
+	if (r->completed == completed && r->failed == failed && r->remaining == remaining &&
+	    r->batches == batches)
+		return true;
+	printf("# %lld completed, %lld failed, %lld remaining, %d batches\n",
+	       (long long)r->completed, (long long)r->failed, (long long)r->remaining, r->batches);
+	return false;
+}
+
+static void test_add(void)
+{
+	struct db *db = fixture_db("state.db");
+	sqlite3 *raw = rows_raw(db_path(db));
+	struct report r = { 0 };
+	struct err e = ERR_INIT;
+
+	int64_t fresh = fixture_batch(db, fixture_lines(db, 10));
+	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 0, 0, 10, 1), "nothing is done yet");
+	int64_t some = fixture_batch(db, fixture_lines(db, 20));
+	for (unsigned i = 1; i <= 3; i++)
+		fixture_complete(db, request_row(some, i), "{}");
+	for (unsigned i = 4; i <= 5; i++)
+		fixture_fail(db, request_row(some, i), 400, NULL, "{}");
+	fixture_send(db, request_row(some, 6), NULL);
+	fixture_retry(db, request_row(some, 7), 429, clock_wall_ms() + 3600000);
+	r = (struct report){ 0 };
+	CHECK(report_add(&r, db, some, &e) == 0 && reports(&r, 3, 2, 15, 1),
+	      "what is in flight, or is to be tried again, is left");
+	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 3, 2, 25, 2), "batches add up");
+	ROWS_DO(raw, "UPDATE batches SET pending = pending - 4, expired = 4 WHERE id = ?1", some);
+	r = (struct report){ 0 };
+	CHECK(report_add(&r, db, some, &e) == 0 && reports(&r, 3, 6, 11, 1), "expired is failed");
+	fixture_must(batch_cancel(db, fresh, &e) == 10, "batch_cancel", &e);
+	r = (struct report){ 0 };
+	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 0, 10, 0, 1), "so is cancelled");
+	CHECK(report_add(&r, db, 1 << 20, &e) < 0 && e.code == ERR_NOTFOUND &&
+	      reports(&r, 0, 10, 0, 1), "a batch that is gone is an error and adds nothing");
+	sqlite3_close(raw);
+	db_close(db);
+}
+
+int main(void)
+{
+	test_json();
+	test_rate();
+	test_text();
+	test_all_reasons();
+	test_add();
+	return unit_done();
+}
