@@ -8,7 +8,7 @@ static struct run_summary summary(void)
 {
 	return (struct run_summary){
 		.reason = "drained", .attempts = 131, .sends = 130, .took_ms = 61200,
-		.ledger = { .drained = true, .completed = 118, .failures = 2, .cancelled = 5,
+		.ledger = { .drained = true, .completed = 118, .failures = 2,
 			    .lost = 6, .input_tokens = 9440, .cached_tokens = 17,
 			    .output_tokens = 2242, .reasoning_tokens = 31, .total = 200,
 			    .done = 190, .done_failed = 9, .retrying = 3 },
