@@ -61,7 +61,8 @@ struct http_call {
 	struct str own;                 /* more lines, "Name: value" each with a NUL behind it */
 	const struct http_limits *limits;
 	void *user;
-	/* Filled when it ends.  body and telling belong to the caller then. */
+	/* Filled when it ends.  answer and telling are the caller's strs: empty or
+	 * of an earlier call, whose memory is used again. */
 	enum http_code code;
 	int status;                     /* 0: none came */
 	struct str answer;              /* the body; what came of it on failure */

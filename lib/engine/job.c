@@ -28,20 +28,31 @@ void job_free(struct job *j)
 	free(j);
 }
 
+enum { KEPT_BYTES = 64 << 10 };
+
+/* Empty, its memory kept; but a stray large one must not stay for ever. */
+static void reset(struct str *s)
+{
+	if (s->cap > KEPT_BYTES)
+		str_release(s);
+	else
+		str_reset(s);
+}
+
 void job_reset(struct job *j)
 {
-	/* These may be large: a stray 16 MB answer must not stay for ever. */
-	str_release(&j->call.answer);
-	str_release(&j->call.telling);
 	*j = (struct job){
 		.raw = j->raw, .url = j->url, .body = j->body, .line = j->line,
-		.message = j->message, .call.own = j->call.own,
+		.message = j->message, .call.own = j->call.own, .call.answer = j->call.answer,
+		.call.telling = j->call.telling,
 	};
-	str_reset(&j->raw);
-	str_reset(&j->url);
-	str_reset(&j->body);
-	str_reset(&j->message);
-	str_reset(&j->call.own);
+	reset(&j->raw);
+	reset(&j->url);
+	reset(&j->body);
+	reset(&j->message);
+	reset(&j->call.own);
+	reset(&j->call.answer);
+	reset(&j->call.telling);
 }
 
 /* Appends "Name: value" and the NUL that ends it in the list of own lines. */

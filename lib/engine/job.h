@@ -29,7 +29,7 @@ struct job {
 
 struct job *job_new(void);
 void job_free(struct job *j); /* NULL is fine */
-void job_reset(struct job *j);/* empty again, memory kept */
+void job_reset(struct job *j);/* empty again; keeps up to 64 KiB of each of its texts */
 
 /* job->raw, req and target are set: fills the call.  -1: the stored line
  * cannot be sent; the job has ended as HTTP_UNUSABLE then. */

@@ -21,6 +21,7 @@ enum {
 	PROGRESS_MS = 200,
 	SUSPECT_MS = 500,      /* under full load one looks each PROGRESS_MS only */
 	AHEAD_MAX = 4096,
+	SPARE_MAX = 1024,
 };
 
 /* A batch that was met, and whether this run has started a request of it. */
@@ -42,7 +43,7 @@ struct ledger {
 	int bell;
 	pthread_t thread;
 	int jobs;
-	struct job_list ended, unsent, fresh;
+	struct job_list ended, unsent, fresh, spare;
 	int outstanding;       /* jobs that the network thread has */
 	bool hungry;           /* there may be something to claim */
 	bool again;            /* requests became pending in this cycle */
@@ -55,8 +56,6 @@ struct ledger {
 	int64_t last_us;       /* end of the last cycle */
 	struct ledger_state mine; /* becomes `state` under the lock */
 };
-
-/* --- targets ------------------------------------------------------------ */
 
 static struct known *known_of(struct ledger *l, int64_t batch, struct err *e)
 {
@@ -87,12 +86,23 @@ static int64_t attempt_limit(void *ctx, int64_t batch)
 	return b.send.retries + 1;
 }
 
-/* --- one cycle ---------------------------------------------------------- */
-
 static void pending_again(struct ledger *l)
 {
 	claim_forget(l->claim);
 	l->hungry = l->again = true;
+}
+
+/* Jobs that are over are used again: their buffers have the right size. */
+static void drop_jobs(struct ledger *l, struct job_list *list)
+{
+	struct job *j;
+
+	while ((j = job_pop(list)) && l->spare.n < SPARE_MAX) {
+		job_reset(j);
+		job_push(&l->spare, j);
+	}
+	for (; j; j = job_pop(list))
+		job_free(j);
 }
 
 static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
@@ -145,7 +155,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 		l->mine.key_missing = true;
 		return 0;
 	}
-	struct job *j = job_new();
+	struct job *j = l->spare.n > 0 ? job_pop(&l->spare) : job_new();
 	int rc = request_start(&l->tally, l->worker.id, row, now_ms, &j->req, e);
 	/* A line that is gone is an empty one, which cannot be prepared. */
 	if (rc > 0 && file_line(l->db, t->file, request_line(row), &j->raw, e) < 0)
@@ -241,22 +251,18 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	if (rc == 0)
 		rc = tx_commit(&tx, e);
 	if (rc < 0) {
-		struct job *j;
 		/* A batch that is left alone stays so, and is not met again. */
 		before.key_missing = l->mine.key_missing;
 		before.error = l->mine.error;
 		l->mine = before;
 		l->hungry = true;
 		claim_forget(l->claim);
-		while ((j = job_pop(&l->fresh)))
-			job_free(j);
+		drop_jobs(l, &l->fresh);
 		return -1;
 	}
 	l->check_dead = false;
 	return 0;
 }
-
-/* --- the thread --------------------------------------------------------- */
 
 static int count_progress(struct ledger *l, struct err *e)
 {
@@ -306,15 +312,10 @@ static void hear(struct ledger *l, bool late)
 /* After a commit: what was settled is over, what was started goes out. */
 static void deliver(struct ledger *l, int64_t began_us)
 {
-	struct job *j;
-	int settled = l->ended.n;
-
+	measure(l, l->ended.n, began_us);
 	l->outstanding += l->fresh.n - l->ended.n - l->unsent.n;
-	while ((j = job_pop(&l->ended)))
-		job_free(j);
-	while ((j = job_pop(&l->unsent)))
-		job_free(j);
-	measure(l, settled, began_us);
+	drop_jobs(l, &l->ended);
+	drop_jobs(l, &l->unsent);
 	int64_t now = clock_mono_ms();
 	struct err ignored = ERR_INIT;
 	if (now >= l->next_progress) {
@@ -411,14 +412,12 @@ static void *thread_main(void *arg)
 	}
 }
 
-/* --- the other side ----------------------------------------------------- */
-
 static void free_ledger(struct ledger *l)
 {
 	struct job *j;
 
 	while ((j = job_pop(&l->ended)) || (j = job_pop(&l->unsent)) ||
-	       (j = job_pop(&l->fresh)))
+	       (j = job_pop(&l->fresh)) || (j = job_pop(&l->spare)))
 		job_free(j);
 	desk_release(&l->desk);
 	for (int i = 0; i < l->n_known; i++)
@@ -445,9 +444,9 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	l->hungry = l->check_dead = true;
 	l->due_ms = -1;
 	l->last_us = clock_mono_us();
-	job_list_init(&l->ended);
-	job_list_init(&l->unsent);
-	job_list_init(&l->fresh);
+	struct job_list *lists[] = { &l->ended, &l->unsent, &l->fresh, &l->spare };
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		job_list_init(lists[i]);
 	l->bell = -1;
 	if (desk_init(&l->desk, e) < 0 || db_large_cache(db, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
 	    worker_enter(db, o->version, o->config, &l->worker, e) < 0) {

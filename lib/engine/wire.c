@@ -23,7 +23,8 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 			    .last_sent_us = now_us };
 	call->code = HTTP_ANSWERED;
 	call->status = 0;
-	call->answer = call->telling = (struct str)STR_INIT;
+	str_reset(&call->answer);
+	str_reset(&call->telling);
 	call->bytes = 0;
 	call->request_id[0] = call->message[0] = '\0';
 	call->retry_after_ms = -1;

@@ -130,6 +130,24 @@ static void test_wait(struct db *db)
 	close(word[1]);
 }
 
+static void test_exit(struct db *db)
+{
+	int64_t file = fixture_lines(db, 2);
+	int64_t ids[] = { fixture_batch(db, file), fixture_batch(db, file), fixture_batch(db, file) };
+	struct err e = ERR_INIT;
+
+	for (uint32_t line = 1; line <= 2; line++)
+		fixture_complete(db, request_row(ids[0], line), "{}");
+	CHECK_INT(follow_exit(db, ids, 1, false, -1, &e), 0, "all completed");
+	fixture_complete(db, request_row(ids[1], 1), "{}");
+	CHECK_INT(follow_exit(db, ids, 2, false, -1, &e), 4, "one has not ended, nobody works");
+	CHECK_INT(follow_exit(db, ids, 2, true, -1, &e), 0, "any: of those that have ended");
+	fixture_fail(db, request_row(ids[1], 2), 400, NULL, "{}");
+	CHECK_INT(follow_exit(db, ids, 2, false, -1, &e), 3, "some failed");
+	fixture_must(batch_cancel(db, ids[2], &e) == 2, "cancel", &e);
+	CHECK_INT(follow_exit(db, ids, 3, false, -1, &e), 1, "the worst: nothing succeeded");
+}
+
 int main(void)
 {
 	struct db *db = fixture_db("state.db");
@@ -137,6 +155,7 @@ int main(void)
 	test_results(db);
 	test_stop(db);
 	test_wait(db);
+	test_exit(db);
 	db_close(db);
 	return unit_done();
 }

@@ -285,7 +285,7 @@ static void used_again(void)
 	end_call(j, HTTP_UNUSABLE, 0, "some answer");
 	job_reset(j);
 	CHECK(j->call.code == HTTP_ANSWERED && j->message.n == 0 && j->call.own.n == 0 &&
-	      j->raw.n == 0 && !j->call.answer.p && !j->target && j->next_ms == 0,
+	      j->raw.n == 0 && j->call.answer.n == 0 && !j->target && j->next_ms == 0,
 	      "a job that was reset is empty");
 	j->target = t;
 	str_addz(&j->raw, LINE(""));
