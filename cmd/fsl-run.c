@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/outfile.h"
-#include "base/safe.h"
 #include "base/user.h"
 #include "cli/create_opts.h"
 #include "cli/intake.h"

@@ -20,6 +20,8 @@ static void on_signal(int number)
 	errno = saved;
 }
 
+static sigset_t caught;
+
 static int catch_signal(int number, struct err *e)
 {
 	struct sigaction old, new;
@@ -32,6 +34,7 @@ static int catch_signal(int number, struct err *e)
 	sigemptyset(&new.sa_mask);
 	if (sigaction(number, &new, NULL) < 0)
 		return err_sys(e, ERR_INTERNAL, "sigaction(%d)", number);
+	sigaddset(&caught, number);
 	return 0;
 }
 
@@ -59,4 +62,12 @@ int sig_next(void)
 		n = read_end < 0 ? 0 : read(read_end, &byte, 1);
 	while (n < 0 && errno == EINTR);
 	return n == 1 ? byte : 0;
+}
+
+void sig_restore(void)
+{
+	for (int number = 1; number < NSIG; number++)
+		if (sigismember(&caught, number) == 1)
+			signal(number, SIG_DFL);
+	sigemptyset(&caught);
 }

@@ -13,6 +13,10 @@
  * close-on-exec and lives as long as the process. */
 int sig_open(const int *list, int n, struct err *e) MUST_CHECK;
 
+/* The caught signals do again what they do to any program: for a wait that
+ * only a person can end, such as for a reader who does not read. */
+void sig_restore(void);
+
 /* The next signal that has come, or 0. */
 int sig_next(void);
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/outfile.h"
+#include "base/sig.h"
 #include "engine/follow.h"
 
 struct stream {
@@ -102,6 +103,7 @@ int stream_stop(struct stream *s, struct err *e)
 {
 	uint64_t one = 1;
 
+	sig_restore(); /* all is on disk, and the reader may be one who never reads */
 	if (write(s->stop_fd, &one, sizeof one) < 0)
 		BUG("cannot tell the thread");
 	pthread_join(s->thread, NULL);

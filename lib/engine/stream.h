@@ -19,7 +19,8 @@ struct stream *stream_start(const char *db_path, int64_t batch, struct err *e) M
 int stream_gone_fd(const struct stream *s);
 
 /* Writes what was finished so far and ends the thread.  1 if all was written,
- * 0 if the reader went away, -1 and *e if writing or reading failed. */
+ * 0 if the reader went away, -1 and *e if writing or reading failed.  While it
+ * waits for the reader, signals do what they do to any program. */
 int stream_stop(struct stream *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -89,6 +89,20 @@ static void again(int fd)
 	CHECK_INT(e.code, ERR_INTERNAL, "of ours");
 }
 
+static void die(void)
+{
+	raise(SIGUSR2);
+	sig_restore();
+	raise(SIGUSR2);
+}
+
+static void restored(void)
+{
+	char said[64];
+	CHECK_INT(unit_child(die, said, sizeof said), SIGUSR2,
+		  "after sig_restore() a signal ends the process, not before");
+}
+
 int main(void)
 {
 	int fd;
@@ -97,5 +111,6 @@ int main(void)
 	flood(fd);
 	broken_pipe();
 	again(fd);
+	restored();
 	return unit_done();
 }
