@@ -177,7 +177,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 /* How many may be out: the slots, and what frees while a commit takes place. */
 static int capacity(const struct ledger *l)
 {
-	double ahead = l->rate * 2 * l->took;
+	double ahead = l->rate * 4 * l->took;
 	int limit = l->jobs * 16 < AHEAD_MAX ? l->jobs * 16 : AHEAD_MAX;
 
 	return l->jobs + (ahead < limit ? (int)ahead : limit);
@@ -193,12 +193,9 @@ static int start_some(struct ledger *l, int64_t now_ms, struct err *e)
 		int n = claim_next(l->claim, l->db, now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
-		for (int i = 0; i < n; i++) {
-			int rc = start_one(l, rows[i], now_ms, e);
-			if (rc < 0)
+		for (int i = 0, rc; i < n; i++, room -= rc)
+			if ((rc = start_one(l, rows[i], now_ms, e)) < 0)
 				return -1;
-			room -= rc;
-		}
 		l->hungry = n == want;
 		l->due_ms = claim_due(l->claim);
 	}
@@ -383,7 +380,9 @@ static void *thread_main(void *arg)
 		bool given = l->ended.n > 0 || l->unsent.n > 0;
 		if (o.finish && !given)
 			return NULL;
-		bool room = l->hungry && !o.stop && capacity(l) > l->outstanding;
+		/* A commit for one more job is worth it only when slots are free. */
+		int least = l->outstanding < l->jobs ? 1 : l->jobs / 2 + 1;
+		bool room = l->hungry && !o.stop && capacity(l) - l->outstanding >= least;
 		bool work = given || room || l->check_dead;
 		int64_t began_us = clock_mono_us();
 		int rc = work ? cycle(l, o.stop, &e) : look_for_end(l, &e);

@@ -111,7 +111,7 @@ sound "--retry-failed"
 
 # --- -o -: whole lines as they complete
 
-server_start SLOW --mode echo --rule 'path=/v1/r9 => sleep=1000' --log slow.log
+server_start SLOW --mode echo --rule 'path=/v1/r9 => sleep=1500' --log slow.log
 requests 9 >nine.jsonl
 fsl-run -i nine.jsonl -o - --base-url "$SLOW_URL" >streamed 2>err &
 streamer=$!
@@ -191,6 +191,9 @@ is "$(jq -c '[.event, .reason, .exit, .batches, .completed, .failed, .remaining,
 	.retries, (.seconds | type), (.rate > 0)]' out)" \
 	'["summary","drained",3,1,36,4,0,40,{},"number",true]' "and what they say is true"
 is "$(wc -l <out) $(cat err)" "1 " "one line on stdout, nothing beside it"
+status_is 3 "--json of a batch that had ended" run --json -i some.jsonl -o some.out
+is "$(jq -c '[.exit, .completed, .failed, .attempts]' out)" '[3,36,4,0]' \
+	"counts the batch, and the attempts of this run"
 status_is 0 "--json with -o -" run --json -i in.jsonl -o -
 is "$(tail -n 1 err | jq -r .event) $(wc -l <out)" "summary 40" \
 	"the summary is the last line of stderr"
@@ -266,12 +269,13 @@ locker=$!
 echo "BEGIN IMMEDIATE; SELECT 'locked';" >&8
 ok "a foreign shell locks the state file for 3 s" eventually lines_are shell.out 1
 answered=$(sql 'SELECT count(*) FROM answers')
-wait $locker
+says() { grep -q "$2" "$1"; }
+ok "the run says what it waits for" eventually says err 'another program holds the state file'
 is "$(sql 'SELECT count(*) FROM answers')" "$answered" "nothing is recorded meanwhile"
+wait $locker
 exec 8>&-
 wait $runner
 is "$? $(ids hundred.out)" "0 $(ids hundred.jsonl)" "and everything completes"
-like "$(cat err)" 'another program holds the state file' "the run says what it waits for"
 is "$(tail -n 100 late.log | jq -r .path | sort -u | wc -l)" 100 "nothing is sent twice"
 sound "a lock from outside"
 

@@ -33,7 +33,7 @@ says() { grep -q "$2" "$1"; }
 
 FSL_DB=$small/fsl.db
 requests 100 >in.jsonl
-server_start API --body-size 20000 --latency 20 --log api.log
+server_start API --body-size 20000 --latency 50 --log api.log
 fsl-run -j 4 -i in.jsonl -o out.jsonl --base-url "$API_URL" 2>said &
 pid=$!
 eventually stats_are API '.answered >= 10' true
