@@ -8,7 +8,7 @@
 if [ -z "${DISK_TEST-}" ]; then
 	export DISK_TEST=none
 	for how in -m -rm; do
-		unshare $how mount -t tmpfs -o size=8m none "${0%/*}" 2>/dev/null &&
+		unshare $how mount -t tmpfs -o size=48m none "${0%/*}" 2>/dev/null &&
 			DISK_TEST=ours exec unshare $how sh "$0"
 	done
 fi
@@ -18,7 +18,7 @@ fi
 small=$PWD/small
 mkdir small
 trap 'umount "$small"; tap_cleanup' EXIT
-if [ "$DISK_TEST" = none ] || ! mount -t tmpfs -o size=8m none "$small"; then
+if [ "$DISK_TEST" = none ] || ! mount -t tmpfs -o size=48m none "$small"; then
 	trap tap_cleanup EXIT
 	skip "no small file system can be mounted here" "a full disk"
 	done_testing
@@ -81,7 +81,7 @@ rm -r "${small:?}"/*
 # --- what cannot be stored whole
 
 requests 200000 >big.jsonl
-fill 4
+fill 44
 status_is 74 "fsl-file import of more than there is room for: 74" fsl-file import big.jsonl
 like "$(cat err)" 'the disk is full' "and why"
 is "$(fsl-file list)" "" "nothing is stored"
