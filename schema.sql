@@ -84,7 +84,9 @@ CREATE TABLE batches (
   priority     INTEGER NOT NULL DEFAULT 0,  -- higher goes first
   options      TEXT NOT NULL DEFAULT '{}',  -- JSON object: retries, delays, timeouts this batch sets itself
   window_ms    INTEGER,                     -- completion window asked for
-  expires_ms   INTEGER,
+  expires_ms   INTEGER,                     -- nothing of it is sent later
+  abort_ms     INTEGER,                     -- `cancel --now` was told then: what flies is cut off
+  recalled     INTEGER NOT NULL DEFAULT 0,  -- 1: there may be rows of it in recalls
   created_ms   INTEGER NOT NULL,
   in_progress_ms INTEGER, finalizing_ms INTEGER, completed_ms INTEGER, failed_ms INTEGER,
   expired_ms   INTEGER, cancelling_ms INTEGER, cancelled_ms INTEGER,
@@ -113,6 +115,7 @@ CREATE TABLE queues (
   id       INTEGER PRIMARY KEY,
   batch    INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
   model    INTEGER NOT NULL REFERENCES models (id),
+  bucket   INTEGER,                         -- buckets.id; NULL: no worker has met it yet
   pending  INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0),
   retrying INTEGER NOT NULL DEFAULT 0 CHECK (retrying BETWEEN 0 AND pending),
   UNIQUE (batch, model)
@@ -145,8 +148,68 @@ CREATE TABLE flights (
   request    INTEGER PRIMARY KEY,
   worker     INTEGER NOT NULL,              -- workers.id
   n          INTEGER NOT NULL,              -- number of the attempt: requests.tries
-  started_ms INTEGER NOT NULL
+  started_ms INTEGER NOT NULL,
+  bucket     INTEGER NOT NULL               -- whose limits it counts against
 ) STRICT;
+
+-- Races: the second attempt of a request that also has a flight: it goes to
+-- the model of --escalate while the first has not been answered.
+CREATE TABLE races (
+  request    INTEGER PRIMARY KEY,
+  worker     INTEGER NOT NULL,              -- that of the flight
+  n          INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  bucket     INTEGER NOT NULL
+) STRICT;
+
+-- Recalls: single requests that were cancelled while in flight.  What would be
+-- tried again ends as cancelled; those with `now` are cut off.
+CREATE TABLE recalls (
+  request INTEGER PRIMARY KEY,
+  at_ms   INTEGER NOT NULL,
+  now     INTEGER NOT NULL                  -- 1: `cancel --now`
+) STRICT;
+
+-- Buckets: what a server limits: one origin, key and model.  All workers read
+-- and write these before they start a request.
+CREATE TABLE buckets (
+  id        INTEGER PRIMARY KEY,
+  origin    TEXT NOT NULL,                  -- "https://api.openai.com"
+  key_ref   TEXT NOT NULL,                  -- as batches.key_ref
+  model     INTEGER NOT NULL REFERENCES models (id),
+  hold_ms   INTEGER NOT NULL DEFAULT 0,     -- nothing starts before: the server said so
+  hold_why  TEXT,                           -- "429", "remaining-requests 0", …
+  cap       INTEGER,                        -- adaptive limit of requests in flight; NULL: none
+  halved_ms INTEGER NOT NULL DEFAULT 0,     -- when cap was halved: earlier starts do not halve it again
+  rate_us   INTEGER NOT NULL DEFAULT 0,     -- when the next start is due by rate (microseconds)
+  tokens_us INTEGER NOT NULL DEFAULT 0,     -- the same by tokens
+  UNIQUE (origin, key_ref, model)
+) STRICT;
+
+-- Shares: what each worker has in flight of each bucket, and whether it would
+-- start more.  A worker's rows go when it leaves or is found dead.
+CREATE TABLE shares (
+  bucket    INTEGER NOT NULL,
+  worker    INTEGER NOT NULL,
+  in_flight INTEGER NOT NULL DEFAULT 0,
+  wants_ms  INTEGER NOT NULL DEFAULT 0,     -- when it last found no room; 0: it does not wait
+  served_ms INTEGER NOT NULL DEFAULT 0,     -- when it last started one
+  PRIMARY KEY (bucket, worker)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shares_worker ON shares (worker);
+
+-- Blocks: why a living worker leaves a batch or a bucket alone; for
+-- `fsl-batch queue`.  They go with the worker.
+CREATE TABLE blocks (
+  worker   INTEGER NOT NULL,
+  batch    INTEGER NOT NULL DEFAULT 0,      -- 0: a bucket
+  bucket   INTEGER NOT NULL DEFAULT 0,      -- 0: a batch
+  reason   TEXT NOT NULL,                   -- "key_unresolved", "all_failing", "host_down", …
+  message  TEXT NOT NULL,
+  since_ms INTEGER NOT NULL,
+  next_ms  INTEGER,                         -- when it tries again; NULL: not in this run
+  PRIMARY KEY (worker, batch, bucket)
+) STRICT, WITHOUT ROWID;
 
 -- Attempts: those that have ended.
 CREATE TABLE attempts (
@@ -175,8 +238,9 @@ CREATE TABLE answers (
   code       TEXT,                          -- without an answer, or with one that is no result
   message    TEXT,
   request_id TEXT,                          -- x-request-id of the server
-  kind       INTEGER NOT NULL DEFAULT 0,    -- of the body: 0 JSON, 1 text, 2 other bytes, 3 none
-  body       BLOB                           -- as it came
+  kind       INTEGER NOT NULL DEFAULT 0,    -- of the body: 0 JSON, 1 text, 2 other bytes, 3 none, 4 event stream
+  body       BLOB,                          -- as it came
+  source     TEXT                           -- id of the request whose answer was reused; NULL: none
 ) STRICT;
 
 -- Workers: processes that send.  Who lives is told by the kernel: slot is the
@@ -189,6 +253,7 @@ CREATE TABLE workers (
   user       TEXT NOT NULL,
   version    TEXT NOT NULL,
   config     TEXT NOT NULL,                 -- JSON, without secrets
+  limits     TEXT NOT NULL DEFAULT '[]',    -- JSON: its --limit rules (domain/limits.h)
   started_ms INTEGER NOT NULL,
   ended_ms   INTEGER,                       -- NULL: alive, or dead and not seen yet
   done       INTEGER NOT NULL DEFAULT 0,

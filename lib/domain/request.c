@@ -15,7 +15,8 @@ static const char *const texts[] = {
 		  " WHERE id = ?1",
 	[Q_START] = "UPDATE requests SET state = 1, tries = tries + 1"
 		    " WHERE id = ?1 AND state = 0",
-	[Q_FLY] = "INSERT INTO flights (request, worker, n, started_ms) VALUES (?1, ?2, ?3, ?4)",
+	[Q_FLY] = "INSERT INTO flights (request, worker, n, started_ms, bucket)"
+		  " VALUES (?1, ?2, ?3, ?4, ?5)",
 	[Q_LAND] = "DELETE FROM flights WHERE request = ?1 AND worker = ?2 AND n = ?3",
 	[Q_SETTLE] = "UPDATE requests SET state = ?2, answer = ?3, counted = counted + ?4,"
 		     " throttled = throttled + ?5 WHERE id = ?1 AND state = 1",
@@ -28,7 +29,7 @@ static const char *const texts[] = {
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[Q_ANSWER] = "INSERT INTO answers (id, line, ended_ms, status, code, message,"
 		     " request_id, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[Q_FLIGHTS] = "SELECT f.request, f.n, f.started_ms, r.queue, r.counted"
+	[Q_FLIGHTS] = "SELECT f.request, f.n, f.started_ms, r.queue, r.counted, f.bucket"
 		      " FROM flights f JOIN requests r ON r.id = f.request"
 		      " WHERE f.request > ?2 AND f.worker = ?1 ORDER BY f.request LIMIT 1",
 	[Q_PENDING] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
@@ -84,8 +85,8 @@ static int look(struct tally *t, int64_t row, struct request_started *out,
 	return 1;
 }
 
-int request_start(struct tally *t, int64_t worker, int64_t row, int64_t now_ms,
-		  struct request_started *out, struct err *e)
+int request_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row,
+		  int64_t now_ms, struct request_started *out, struct err *e)
 {
 	enum request_state state;
 	int64_t due;
@@ -97,6 +98,7 @@ int request_start(struct tally *t, int64_t worker, int64_t row, int64_t now_ms,
 	if (rc <= 0 || state != REQUEST_PENDING || b->status != BATCH_IN_PROGRESS)
 		return rc < 0 ? -1 : 0;
 	out->n++;
+	out->bucket = bucket;
 	{
 		STMT(q, t->db, &request_sql, Q_START);
 		stmt_int(&q, 1, row);
@@ -108,20 +110,26 @@ int request_start(struct tally *t, int64_t worker, int64_t row, int64_t now_ms,
 	stmt_int(&q, 2, worker);
 	stmt_int(&q, 3, out->n);
 	stmt_int(&q, 4, now_ms);
+	stmt_int(&q, 5, bucket);
 	if (stmt_run(&q, e) < 0)
 		return -1;
+	tally_fly(t, bucket, worker, 1);
 	tally_move(t, b, out->queue, REQUEST_PENDING, REQUEST_PROCESSING, due > 0);
 	return 1;
 }
 
 /* Deletes the flight: 1 it was ours, 0 somebody else has settled it. */
-static int land(struct tally *t, int64_t worker, int64_t row, int64_t n, struct err *e)
+static int land(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int64_t n,
+		struct err *e)
 {
 	STMT(q, t->db, &request_sql, Q_LAND);
 	stmt_int(&q, 1, row);
 	stmt_int(&q, 2, worker);
 	stmt_int(&q, 3, n);
-	return stmt_run(&q, e);
+	int rc = stmt_run(&q, e);
+	if (rc > 0)
+		tally_fly(t, bucket, worker, -1);
+	return rc;
 }
 
 enum { HEAD_MAX = 4096 };
@@ -196,7 +204,7 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 		   struct err *e)
 {
 	struct tally_batch *b = tally_batch(t, request_batch(end->row), e);
-	int rc = b ? land(t, end->worker, end->row, end->n, e) : -1;
+	int rc = b ? land(t, end->worker, end->bucket, end->row, end->n, e) : -1;
 
 	if (rc <= 0)
 		return rc;
@@ -225,24 +233,24 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 	return 1;
 }
 
-int request_release(struct tally *t, int64_t worker, int64_t row, int64_t n,
+int request_release(struct tally *t, int64_t worker, const struct request_started *s,
 		    struct err *e)
 {
 	struct request_started r;
 	enum request_state state;
 	int64_t due;
-	struct tally_batch *b = tally_batch(t, request_batch(row), e);
+	struct tally_batch *b = tally_batch(t, request_batch(s->row), e);
 
-	int rc = b ? look(t, row, &r, &state, &due, e) : -1;
+	int rc = b ? look(t, s->row, &r, &state, &due, e) : -1;
 
 	if (rc > 0)
-		rc = land(t, worker, row, n, e);
+		rc = land(t, worker, s->bucket, s->row, s->n, e);
 	if (rc <= 0)
 		return rc;
 	enum request_state to = b->status == BATCH_IN_PROGRESS ? REQUEST_PENDING
 							       : REQUEST_CANCELLED;
 	STMT(q, t->db, &request_sql, Q_UNSTART);
-	stmt_int(&q, 1, row);
+	stmt_int(&q, 1, s->row);
 	stmt_int(&q, 2, to);
 	if (stmt_run(&q, e) < 0)
 		return -1;
@@ -263,7 +271,7 @@ static int next_flight(struct tally *t, int64_t worker, struct request_end *end,
 	*end = (struct request_end){
 		.row = stmt_col_int(&q, 0), .n = stmt_col_int(&q, 1), .worker = worker,
 		.started_ms = stmt_col_int(&q, 2), .queue = stmt_col_int(&q, 3),
-		.took_ms = -1, .counts = true, .code = "interrupted",
+		.bucket = stmt_col_int(&q, 5), .took_ms = -1, .counts = true, .code = "interrupted",
 		.message = "the worker died while the request was in flight",
 		.kind = ANSWER_NONE,
 	};

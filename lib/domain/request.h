@@ -41,6 +41,7 @@ static inline uint32_t request_line(int64_t row)
 /* What start knows of the request it started. */
 struct request_started {
 	int64_t row, queue;
+	int64_t bucket;    /* whose limits it counts against */
 	int64_t n;         /* number of this attempt */
 	int64_t counted;   /* attempts before it that count against --retries */
 	int64_t throttled;
@@ -49,14 +50,14 @@ struct request_started {
 
 /* pending -> processing.  1: started; 0: it was not pending any more, or its
  * batch is not in progress. */
-int request_start(struct tally *t, int64_t worker, int64_t row, int64_t now_ms,
-		  struct request_started *out, struct err *e) MUST_CHECK;
+int request_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row,
+		  int64_t now_ms, struct request_started *out, struct err *e) MUST_CHECK;
 
 /* How an attempt ended. */
 enum request_verdict { VERDICT_COMPLETED, VERDICT_FAILED, VERDICT_RETRY };
 
 struct request_end {
-	int64_t row, queue, worker, n;
+	int64_t row, queue, bucket, worker, n;
 	enum request_verdict verdict;
 	bool counts;            /* against --retries */
 	bool throttled;         /* 429 or 529 */
@@ -80,7 +81,7 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 
 /* processing -> pending, or cancelled with its batch: it was never sent and
  * leaves no attempt.  1 or 0 as above. */
-int request_release(struct tally *t, int64_t worker, int64_t row, int64_t n,
+int request_release(struct tally *t, int64_t worker, const struct request_started *r,
 		    struct err *e) MUST_CHECK;
 
 /* All flights of a worker that died: each leaves an attempt "interrupted" and

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE };
+enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE, Q_SHARE };
 static const char *const texts[] = {
 	[Q_LOAD] = "SELECT status, answers FROM batches WHERE id = ?1",
 	[Q_ADD] = "UPDATE batches SET pending = pending + ?2, processing = processing + ?3,"
@@ -20,19 +20,22 @@ static const char *const texts[] = {
 		  " cancelled_ms = iif(?2 = 6, ?3, cancelled_ms) WHERE id = ?1",
 	[Q_QUEUE] = "UPDATE queues SET pending = pending + ?2, retrying = retrying + ?3"
 		    " WHERE id = ?1",
+	[Q_SHARE] = "INSERT INTO shares (bucket, worker, in_flight) VALUES (?1, ?2, ?3)"
+		    " ON CONFLICT DO UPDATE SET in_flight = in_flight + ?3",
 };
 const struct stmt_set tally_sql = { "tally", texts, ARRAY_LEN(texts) };
 
 void tally_begin(struct tally *t, struct db *db)
 {
 	t->db = db;
-	t->n_batches = t->n_queues = 0;
+	t->n_batches = t->n_queues = t->n_shares = 0;
 }
 
 void tally_release(struct tally *t)
 {
 	free(t->batches);
 	free(t->queues);
+	free(t->shares);
 	memset(t, 0, sizeof *t);
 }
 
@@ -91,6 +94,27 @@ void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
 	}
 }
 
+void tally_fly(struct tally *t, int64_t bucket, int64_t worker, int64_t change)
+{
+	for (int i = t->n_shares; i-- > 0;)
+		if (t->shares[i].bucket == bucket && t->shares[i].worker == worker) {
+			t->shares[i].in_flight += change;
+			return;
+		}
+	if (t->n_shares == t->cap_shares) {
+		t->cap_shares = t->cap_shares ? t->cap_shares * 2 : 8;
+		t->shares = mem_resize(t->shares, (size_t)t->cap_shares, sizeof *t->shares);
+	}
+	t->shares[t->n_shares++] = (struct tally_share){ bucket, worker, change };
+}
+
+void tally_fly_gone(struct tally *t, int64_t worker)
+{
+	for (int i = 0; i < t->n_shares; i++)
+		if (t->shares[i].worker == worker)
+			t->shares[i].in_flight = 0;
+}
+
 static int end_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, struct err *e)
 {
 	STMT(q, t->db, &tally_sql, Q_END);
@@ -139,6 +163,17 @@ int tally_flush(struct tally *t, int64_t now_ms, struct err *e)
 		stmt_int(&q, 1, u->id);
 		stmt_int(&q, 2, u->pending);
 		stmt_int(&q, 3, u->retrying);
+		if (stmt_run(&q, e) < 0)
+			return -1;
+	}
+	for (int i = 0; i < t->n_shares; i++) {
+		struct tally_share *s = &t->shares[i];
+		if (s->in_flight == 0)
+			continue;
+		STMT(q, t->db, &tally_sql, Q_SHARE);
+		stmt_int(&q, 1, s->bucket);
+		stmt_int(&q, 2, s->worker);
+		stmt_int(&q, 3, s->in_flight);
 		if (stmt_run(&q, e) < 0)
 			return -1;
 	}

@@ -35,12 +35,18 @@ struct tally_queue {
 	int64_t id, pending, retrying;
 };
 
+struct tally_share {
+	int64_t bucket, worker, in_flight;
+};
+
 struct tally {
 	struct db *db;
 	struct tally_batch *batches;
 	int n_batches, cap_batches;
 	struct tally_queue *queues;
 	int n_queues, cap_queues;
+	struct tally_share *shares;
+	int n_shares, cap_shares;
 };
 
 void tally_begin(struct tally *t, struct db *db);
@@ -54,6 +60,12 @@ struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e) M
  * it has a due time. */
 void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
 		enum request_state from, enum request_state to, bool retrying);
+
+/* The worker has `change` more in flight of the bucket. */
+void tally_fly(struct tally *t, int64_t bucket, int64_t worker, int64_t change);
+
+/* The worker is gone, and its rows of shares are. */
+void tally_fly_gone(struct tally *t, int64_t worker);
 
 int tally_flush(struct tally *t, int64_t now_ms, struct err *e) MUST_CHECK;
 

@@ -17,7 +17,8 @@ struct worker {
 /* Takes a byte of the side file and makes the row.  Own transaction. */
 int worker_enter(struct db *db, const char *version, const char *config,
 		 struct worker *out, struct err *e) MUST_CHECK;
-/* Ends the row; the byte is given back. */
+/* Ends the row; the byte is given back.  A row with something in flight stays
+ * open, so that it is found dead and rescued. */
 int worker_leave(struct db *db, struct worker *w, struct err *e) MUST_CHECK;
 /* Adds to done and failed of the row; inside a write transaction. */
 int worker_count(struct db *db, int64_t id, int64_t done, int64_t failed,

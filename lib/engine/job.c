@@ -209,7 +209,7 @@ struct request_end job_end(const struct job *j, int64_t worker)
 	bool ok = j->decision.verdict == VERDICT_COMPLETED;
 
 	return (struct request_end){
-		.row = j->req.row, .queue = j->req.queue, .worker = worker, .n = j->req.n,
+		.row = j->req.row, .queue = j->req.queue, .bucket = j->req.bucket, .worker = worker, .n = j->req.n,
 		.verdict = j->decision.verdict, .counts = j->decision.counts,
 		.throttled = j->decision.throttled, .started_ms = j->started_ms,
 		.took_ms = call->took_ms, .next_ms = j->next_ms, .status = call->status,

@@ -131,7 +131,7 @@ static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
 		}
 	}
 	for (struct job *j = l->unsent.first; j; j = j->next) {
-		if (request_release(&l->tally, l->worker.id, j->req.row, j->req.n, e) < 0)
+		if (request_release(&l->tally, l->worker.id, &j->req, e) < 0)
 			return -1;
 		pending_again(l);
 	}
@@ -156,7 +156,7 @@ static int start_one(struct ledger *l, int64_t row, int64_t now_ms, struct err *
 		return 0;
 	}
 	struct job *j = l->spare.n > 0 ? job_pop(&l->spare) : job_new();
-	int rc = request_start(&l->tally, l->worker.id, row, now_ms, &j->req, e);
+	int rc = request_start(&l->tally, l->worker.id, 0, row, now_ms, &j->req, e);
 	/* A line that is gone is an empty one, which cannot be prepared. */
 	if (rc > 0 && file_line(l->db, t->file, request_line(row), &j->raw, e) < 0)
 		rc = -1;

@@ -39,7 +39,7 @@ static int start_some(const struct plan *p, struct claim *c, struct tally *t, in
 	int n = claim_next(c, p->db, now, rows, want, e);
 
 	for (int i = 0; i < n; i++)
-		if (request_start(t, WORKER, rows[i], now, &s, e) != 1)
+		if (request_start(t, WORKER, 0, rows[i], now, &s, e) != 1)
 			return e->code ? -1 : err_set(e, ERR_INTERNAL, "a claimed row is not pending");
 	return n;
 }

@@ -239,7 +239,7 @@ static void test_cancel_rescues(struct db *db)
 		fixture_must(worker_enter(own, "1", "{}", &w, &e) == 0 &&
 			     tx_begin(&tx, own, &e) == 0, "enter", &e);
 		tally_begin(&t, own);
-		fixture_must(request_start(&t, w.id, request_row(id, 1), clock_wall_ms(), &s, &e) == 1 &&
+		fixture_must(request_start(&t, w.id, 0, request_row(id, 1), clock_wall_ms(), &s, &e) == 1 &&
 			     tally_flush(&t, clock_wall_ms(), &e) == 0 &&
 			     tx_commit(&tx, &e) == 0, "start", &e);
 		_exit(0);

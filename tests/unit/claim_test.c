@@ -35,11 +35,12 @@ static const char *take(struct claim *c, int n)
  * becomes one that will be tried again. */
 static void retry(int64_t batch, uint32_t line, int64_t due)
 {
-	struct request_started s = { .row = request_row(batch, line), .n = 1 };
+	struct request_started s = { .row = request_row(batch, line) };
 
 	rows_begin(&r);
 	if (rows_start(&r, 1, s.row, &s) == 0)
-		s.queue = rows_queue(batch, 1);
+		s = (struct request_started){ .row = s.row, .queue = rows_queue(batch, 1),
+					      .bucket = 1, .n = 1 };
 	struct request_end end = rows_end(&s, 1, VERDICT_RETRY);
 	end.next_ms = due;
 	rows_must(rows_settle(&r, &end) == 1 && rows_commit(&r) == 0, "retry", "not in flight");
@@ -48,6 +49,7 @@ static void retry(int64_t batch, uint32_t line, int64_t due)
 static void clear(void)
 {
 	ROWS_DO(r.raw, "DELETE FROM flights");
+	ROWS_DO(r.raw, "DELETE FROM shares");
 	ROWS_DO(r.raw, "DELETE FROM requests");
 	ROWS_DO(r.raw, "DELETE FROM attempts");
 	ROWS_DO(r.raw, "DELETE FROM batches");
@@ -241,7 +243,8 @@ static void reading_ahead(void)
 	claim_forget(c);
 	CHECK_STR(take(c, 2), "1/12 1/13", "after its rollback and claim_forget() they come again");
 	rows_begin(&r);
-	CHECK_INT(request_release(&r.t, 1, request_row(id, 1), 1, &e), 1, "a request is put back");
+	CHECK_INT(request_release(&r.t, 1, &(struct request_started){
+			.row = request_row(id, 1), .n = 1, .bucket = 1 }, &e), 1, "a request is put back");
 	rows_commit(&r);
 	claim_forget(c);
 	CHECK_STR(take(c, 2), "1/1 1/14", "after claim_forget() it is seen");

@@ -105,7 +105,7 @@ static inline void fixture_send(struct db *db, int64_t row, struct request_end *
 	TX(tx);
 	fixture_must(tx_begin(&tx, db, &e) == 0, "tx_begin", &e);
 	tally_begin(&t, db);
-	fixture_must(request_start(&t, FIXTURE_WORKER, row, now, &s, &e) == 1, "request_start",
+	fixture_must(request_start(&t, FIXTURE_WORKER, 0, row, now, &s, &e) == 1, "request_start",
 		     &e);
 	if (end) {
 		end->row = row;

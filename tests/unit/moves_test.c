@@ -124,7 +124,7 @@ static int move(struct rng *rng, struct attempts *a)
 		want = model.rows[i].worker == a->v[k].worker && model.rows[i].n == a->v[k].s.n;
 		verdict = kind > 0 ? (enum request_verdict)(1 + kind % 2) : VERDICT_COMPLETED;
 		if (kind == 7) {
-			got = request_release(&r.t, a->v[k].worker, row_of(i), a->v[k].s.n, &e);
+			got = request_release(&r.t, a->v[k].worker, &a->v[k].s, &e);
 			verdict = VERDICT_RETRY;
 		} else {
 			struct request_end end = rows_end(&a->v[k].s, a->v[k].worker, verdict);

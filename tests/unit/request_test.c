@@ -67,8 +67,10 @@ static int released(int64_t worker, int64_t row, int64_t n)
 {
 	struct err e = ERR_INIT;
 
+	struct request_started s = { .row = row, .n = n, .bucket = 1 };
+
 	rows_begin(&r);
-	int rc = request_release(&r.t, worker, row, n, &e);
+	int rc = request_release(&r.t, worker, &s, &e);
 	rows_must(rc >= 0, "request_release", e.msg);
 	return rows_commit(&r) == 0 ? rc : -2;
 }
@@ -117,7 +119,7 @@ static void starting(void)
 	CHECK_STR(ROWS_TEXT(r.raw, "SELECT worker || ' ' || n || ' ' || started_ms FROM flights"
 			    " WHERE request = ?1", row), "1 1 1000", "and in flight, on disk");
 	rows_begin(&r);
-	CHECK(request_start(&r.t, ME, request_row(999, 1), 1, &s, &e) == -1 && e.code == ERR_INTERNAL,
+	CHECK(request_start(&r.t, ME, 1, request_row(999, 1), 1, &s, &e) == -1 && e.code == ERR_INTERNAL,
 	      "a batch that is gone is an error");
 	tx_end(&r.tx);
 	ROWS_DO(r.raw, "UPDATE batches SET status = 5 WHERE id = ?1", id);

@@ -166,6 +166,10 @@ static inline int64_t rows_wrong(sqlite3 *raw)
 		"SELECT count(*) FROM batches b WHERE (b.answers, b.answers) IS NOT"
 		" (SELECT count(*), coalesce(max(id & 4294967295), 0) FROM answers a"
 		" WHERE a.id >> 32 = b.id)",
+		"SELECT count(*) FROM (SELECT bucket, worker, count(*) AS n FROM"
+		" (SELECT bucket, worker FROM flights UNION ALL SELECT bucket, worker FROM races)"
+		" GROUP BY bucket, worker) f FULL JOIN shares s USING (bucket, worker)"
+		" WHERE coalesce(f.n, 0) <> coalesce(s.in_flight, 0)",
 		"SELECT count(*) FROM batches b WHERE b.attempts <> (SELECT count(*) FROM attempts a"
 		" WHERE a.request >> 32 = b.id)",
 	};
@@ -200,7 +204,7 @@ static inline int rows_start(struct rows *r, int64_t worker, int64_t row,
 			     struct request_started *s)
 {
 	struct err e = ERR_INIT;
-	int rc = request_start(&r->t, worker, row, r->now, s, &e);
+	int rc = request_start(&r->t, worker, 1, row, r->now, s, &e);
 
 	rows_must(rc >= 0, "request_start", e.msg);
 	return rc;
@@ -213,7 +217,7 @@ static inline struct request_end rows_end(const struct request_started *s, int64
 	bool ok = verdict == VERDICT_COMPLETED;
 
 	return (struct request_end){
-		.row = s->row, .queue = s->queue, .worker = worker, .n = s->n,
+		.row = s->row, .queue = s->queue, .bucket = s->bucket, .worker = worker, .n = s->n,
 		.verdict = verdict, .counts = !ok, .started_ms = 900, .took_ms = 100,
 		.next_ms = verdict == VERDICT_RETRY ? 5000 : 0, .status = ok ? 200 : 500,
 		.message = ok ? NULL : "it is broken", .body = SPAN_LIT("{}"), .bytes = 2,
