@@ -13,6 +13,8 @@
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);
+/* Monotonic, and goes on while the machine sleeps. */
+int64_t clock_boot_ms(void);
 
 /* "2026-11-21T03:12:45Z", or with milliseconds "…45.123Z"; `buf` has
  * CLOCK_BUF bytes and is returned.  Years 1970 to 9999; what is outside is

@@ -4,7 +4,7 @@
  * ones take turns, the older first.  In a batch: what is due again first (in
  * the order of due times), then line order, across its models.
  *
- * A feed per queue keeps a few rows that were read ahead; they are dropped
+ * A source per batch keeps a few rows that were read ahead; they are dropped
  * when another connection has committed.  The cost of a claim does not depend
  * on how many requests are pending or done. */
 #ifndef FSL_DOMAIN_CLAIM_H
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "domain/source.h"
 #include "store/stmt.h"
 
 extern const struct stmt_set claim_sql;
@@ -22,12 +23,15 @@ struct claim;
 /* `batches`: the rows of n batches to take from; NULL: every one in progress
  * that was made by `user` (NULL: by anybody). */
 struct claim *claim_new(const int64_t *batches, int n, const char *user);
+/* Without this, there is room for everything. */
+void claim_limit(struct claim *c, claim_room_fn *room, void *ctx);
 void claim_free(struct claim *c);
 
 /* At most n requests to start, inside a write transaction; `rows` gets them.
+ * A queue without room is passed over, and so is a batch past its expiry.
  * Returns how many.  The caller starts all of them (request_start()) or calls
  * claim_forget(). */
-int claim_next(struct claim *c, struct db *db, int64_t now_ms, int64_t *rows, int n,
+int claim_next(struct claim *c, struct db *db, int64_t now_ms, struct claim_row *rows, int n,
 	       struct err *e) MUST_CHECK;
 
 /* Forget what was read ahead: after a rollback, and after rows became pending
@@ -37,13 +41,16 @@ void claim_forget(struct claim *c);
 /* Never takes from this batch again. */
 void claim_skip(struct claim *c, int64_t batch);
 
-/* How many of the claim's batches are not terminal, skipped ones left out;
- * their requests may be in flight elsewhere. */
-int claim_open(struct claim *c, struct db *db, struct err *e) MUST_CHECK;
+/* How many of the claim's batches are not terminal, skipped ones left out:
+ * those with requests in flight (elsewhere, if not here), and those with
+ * pending ones in queues that are not given up. */
+typedef bool claim_given_up_fn(void *ctx, int64_t batch, int64_t queue);
+int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void *ctx,
+	       struct err *e) MUST_CHECK;
 
 /* What there is left, for the batches of the claim, as of the last
  * claim_next(): pending requests in all, and when the next of them is due
- * (0: at once; -1: none is pending). */
+ * (0: at once; -1: none is pending, or all wait for room). */
 int64_t claim_pending(const struct claim *c);
 int64_t claim_due(const struct claim *c);
 

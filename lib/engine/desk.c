@@ -1,7 +1,10 @@
 #include "engine/desk.h"
 
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 /* Whoever puts the first thing down rings: of the others the reader will know
  * by then, as it empties the descriptor before it looks. */
@@ -39,6 +42,8 @@ void desk_release(struct desk *d)
 	while ((j = job_pop(&d->started)) || (j = job_pop(&d->ended)) ||
 	       (j = job_pop(&d->unsent)))
 		job_free(j);
+	free(d->words.v);
+	limits_release(&d->orders.limits);
 	if (d->to_network >= 0)
 		close(d->to_network);
 	if (d->to_ledger >= 0)
@@ -47,11 +52,30 @@ void desk_release(struct desk *d)
 	pthread_mutex_destroy(&d->lock);
 }
 
-void desk_take(struct desk *d, struct job_list *jobs, struct ledger_state *state)
+void desk_say(struct desk_words *w, enum desk_what what, int64_t id, int64_t n)
+{
+	if (w->n == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 8;
+		w->v = mem_resize(w->v, (size_t)w->cap, sizeof *w->v);
+	}
+	w->v[w->n++] = (struct desk_word){ what, id, n };
+}
+
+/* `from` is empty then. */
+static void append_words(struct desk_words *to, struct desk_words *from)
+{
+	for (int i = 0; i < from->n; i++)
+		desk_say(to, from->v[i].what, from->v[i].id, from->v[i].n);
+	from->n = 0;
+}
+
+void desk_take(struct desk *d, struct job_list *jobs, struct desk_words *words,
+	       struct ledger_state *state)
 {
 	hush(d->to_network);
 	pthread_mutex_lock(&d->lock);
 	job_append(jobs, &d->started);
+	append_words(words, &d->words);
 	*state = d->state;
 	pthread_mutex_unlock(&d->lock);
 }
@@ -77,11 +101,24 @@ void desk_stop(struct desk *d)
 	ring(d->to_ledger);
 }
 
+void desk_limits(struct desk *d, const struct limits *limits)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	limits_write(limits, &text);
+	pthread_mutex_lock(&d->lock);
+	limits_release(&d->orders.limits);
+	limits_read(&d->orders.limits, str_span(&text));
+	d->orders.changed = true;
+	pthread_mutex_unlock(&d->lock);
+	ring(d->to_ledger);
+}
+
 void desk_finish(struct desk *d, int64_t give_up_ms)
 {
 	pthread_mutex_lock(&d->lock);
-	d->orders = (struct desk_orders){ .stop = true, .finish = true,
-					  .give_up_ms = give_up_ms };
+	d->orders.stop = d->orders.finish = true;
+	d->orders.give_up_ms = give_up_ms;
 	pthread_mutex_unlock(&d->lock);
 	ring(d->to_ledger);
 }
@@ -96,15 +133,19 @@ struct desk_orders desk_collect(struct desk *d, struct job_list *ended,
 	if (d->orders.finish)
 		job_append(unsent, &d->started);
 	struct desk_orders orders = d->orders;
+	d->orders.changed = false;
+	d->orders.limits = (struct limits)LIMITS_INIT; /* the reader's now */
 	pthread_mutex_unlock(&d->lock);
 	return orders;
 }
 
-void desk_publish(struct desk *d, struct job_list *started, const struct ledger_state *state)
+void desk_publish(struct desk *d, struct job_list *started, struct desk_words *words,
+		  const struct ledger_state *state)
 {
 	pthread_mutex_lock(&d->lock);
 	bool first = d->started.n == 0;
 	job_append(&d->started, started);
+	append_words(&d->words, words);
 	d->state = *state;
 	pthread_mutex_unlock(&d->lock);
 	if (first)

@@ -44,7 +44,6 @@ struct http {
 	struct slot *slots;
 	int n_slots, free_slot, in_flight;
 	int64_t next_tick_us;
-	bool aborting;
 };
 
 const char *http_library(void)
@@ -65,6 +64,7 @@ const char *http_code_text(enum http_code code)
 		[HTTP_STALLED] = "stalled", [HTTP_TIMEOUT] = "request_timeout",
 		[HTTP_TOO_LARGE] = "response_too_large", [HTTP_TRUNCATED] = "truncated",
 		[HTTP_UNUSABLE] = "send_error", [HTTP_ABORTED] = "interrupted",
+		[HTTP_SUPERSEDED] = "superseded",
 	};
 	return texts[code];
 }
@@ -398,9 +398,13 @@ static void finish_done(struct http *h, struct lane *lane)
 	}
 }
 
-void http_abort(struct http *h)
+void http_cut(struct http *h, http_which_fn *which, void *ctx, enum http_code code)
 {
-	h->aborting = true;
+	for (int i = 0; i < h->n_slots; i++) {
+		struct slot *s = &h->slots[i];
+		if (s->call && s->wire.verdict == HTTP_ANSWERED && (!which || which(ctx, s->call)))
+			s->wire.verdict = code;
+	}
 	h->next_tick_us = 0;
 }
 
@@ -417,12 +421,9 @@ static void tick(struct http *h, int64_t now_us)
 			continue;
 		if (!s->wire.first_us)
 			curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-		if (h->aborting && s->wire.verdict == HTTP_ANSWERED)
-			s->wire.verdict = HTTP_ABORTED;
 		if (wire_late(&s->wire, sent, now_us))
 			finish(h, s, CURLE_ABORTED_BY_CALLBACK);
 	}
-	h->aborting = false;
 }
 
 void http_watch(struct http *h, int fd)

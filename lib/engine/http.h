@@ -34,7 +34,8 @@ enum http_code {
 	HTTP_TOO_LARGE,    /* above max_response; final */
 	HTTP_TRUNCATED,    /* shorter than its Content-Length */
 	HTTP_UNUSABLE,     /* libcurl refuses the URL or an option; final */
-	HTTP_ABORTED,      /* by http_abort() */
+	HTTP_ABORTED,      /* by http_cut(): we stopped it */
+	HTTP_SUPERSEDED,   /* so too: the other attempt of the request was faster */
 };
 /* "connect_error", "dns_error", … as in error lines; NULL for HTTP_ANSWERED. */
 const char *http_code_text(enum http_code code);
@@ -71,6 +72,9 @@ struct http_call {
 					 * location: JSON object; empty: none */
 	char request_id[80];            /* x-request-id, "" if none */
 	int64_t retry_after_ms;         /* -1: none, or junk */
+	int64_t hold_ms;                /* the server wants no more requests of this model for
+					 * so long; 0: it did not say so */
+	char hold_why[48];              /* the status or header that says it */
 	char message[200];              /* why it failed, safe to print */
 	int64_t took_ms;
 	bool sent;                      /* bytes of it may have left */
@@ -100,8 +104,10 @@ int http_in_flight(const struct http *h);
  * ended call, never from here. */
 void http_start(struct http *h, struct http_call *call);
 
-/* Ends all calls in flight as HTTP_ABORTED (at the next http_wait()). */
-void http_abort(struct http *h);
+/* Ends those calls in flight that `which` is true for (NULL: all), at the next
+ * http_wait(), as HTTP_ABORTED or HTTP_SUPERSEDED. */
+typedef bool http_which_fn(void *ctx, const struct http_call *call);
+void http_cut(struct http *h, http_which_fn *which, void *ctx, enum http_code code);
 
 /* Watches a descriptor for reading beside the sockets, until http_unwatch(). */
 void http_watch(struct http *h, int fd);

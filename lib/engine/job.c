@@ -139,6 +139,8 @@ static int unusable(struct job *j, const char *why)
 	return -1;
 }
 
+enum { BYTES_PER_TOKEN = 4 };
+
 int job_prepare(struct job *j)
 {
 	struct http_call *call = &j->call;
@@ -155,6 +157,7 @@ int job_prepare(struct job *j)
 	call->user = j;
 	if (headers(j) < 0)
 		return unusable(j, "a header cannot be sent");
+	j->tokens = (int64_t)call->body.n / BYTES_PER_TOKEN + j->line.max_tokens;
 	return 0;
 }
 
@@ -195,6 +198,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 		.throttled = j->req.throttled, .retry_after_ms = call->retry_after_ms,
 		.quota = call->status == 429 && answer_is_quota(body, j->kind),
 	};
+	j->quota = f.quota;
 	j->decision = retry_decide(&j->target->send, &f, rng);
 	if (j->decision.verdict == VERDICT_COMPLETED)
 		return;

@@ -15,6 +15,9 @@ struct job {
 	struct request_started req;
 	const struct target *target;
 	int64_t started_ms;          /* wall clock */
+	int64_t tokens;              /* that it may take, by estimate */
+	bool quota;                  /* 429, and the body says insufficient_quota */
+	bool reviewed;               /* the ledger has had its word on the decision */
 	struct http_call call;
 	/* What the call points into. */
 	struct str raw, url, body;

@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "domain/limits.h"
+#include "engine/health.h"
 #include "engine/job.h"
 #include "store/db.h"
 
@@ -33,6 +35,12 @@ struct ledger_options {
 	const char *user;           /* NULL: of anybody */
 	const struct send *defaults;/* for batches that set none; may be NULL */
 	int jobs;                   /* slots of the network thread */
+	const struct limits *limits;/* of --limit; may be NULL */
+	bool no_adaptive;
+	struct health_options health;
+	int64_t max_requests;       /* starts in this run; 0: no limit */
+	int64_t fail_stop;          /* halt when so many have failed; 0: never */
+	bool forever;               /* nothing left is no reason to end */
 	const char *version, *config; /* of the worker's row */
 };
 
@@ -47,6 +55,10 @@ struct ledger_state {
 	int64_t total, done, done_failed, retrying;   /* of the batches of this run */
 	int64_t next_due_ms; /* wall clock; 0: none waits */
 	bool key_missing;  /* a batch was left alone, its key does not resolve: see error */
+	int64_t started;   /* by this run, without those that were given back */
+	const char *halt;  /* "max_requests", "max_failed", …: start nothing more; or NULL */
+	const char *block; /* something is left alone: why, and what the server said; or NULL */
+	char block_message[HEALTH_MESSAGE];
 };
 
 /* Enters as a worker and starts the thread, which uses `db` alone until
@@ -57,12 +69,17 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o,
 /* Becomes readable when there is something to take or the state has changed. */
 int ledger_fd(const struct ledger *l);
 
-/* Empties the descriptor; moves started jobs to the end of `jobs`; copies the
- * state. */
-void ledger_take(struct ledger *l, struct job_list *jobs, struct ledger_state *state);
+struct desk_words; /* engine/desk.h */
+/* Empties the descriptor; moves started jobs to the end of `jobs` and what is
+ * to be done at once to `words`; copies the state. */
+void ledger_take(struct ledger *l, struct job_list *jobs, struct desk_words *words,
+		 struct ledger_state *state);
 
 /* Jobs that have ended (job_judge() was called) or were never sent. */
 void ledger_give(struct ledger *l, struct job_list *ended, struct job_list *unsent);
+
+/* Other limits from now on; copied. */
+void ledger_limits(struct ledger *l, const struct limits *limits);
 
 /* No new claims from now on. */
 void ledger_stop(struct ledger *l);

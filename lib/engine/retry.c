@@ -44,7 +44,7 @@ struct retry_decision retry_decide(const struct send *s, const struct retry_fact
 	}
 	if (!may_retry(s, f))
 		return d;
-	if (f->code == HTTP_ABORTED) { /* we stopped it ourselves */
+	if (f->code == HTTP_ABORTED || f->code == HTTP_SUPERSEDED) { /* we stopped it ourselves */
 		d.verdict = VERDICT_RETRY;
 		d.counts = false;
 		return d;

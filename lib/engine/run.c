@@ -11,8 +11,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sig.h"
+#include "engine/desk.h"
+#include "engine/gate.h"
 
-enum { REDRAW_MS = 100, CLOSE_WAIT_MS = 30000 };
+enum {
+	REDRAW_MS = 100,
+	CLOSE_WAIT_MS = 30000,
+	WAIT_MS = 500,         /* the loop goes round at least so often */
+	GAP_MS = 500,          /* who was away for so much longer asks again before sending */
+	LOOK_MS = 1000,        /* how often `tick` is called */
+};
 
 struct run {
 	const struct run_options *o;
@@ -21,10 +29,16 @@ struct run {
 	struct ledger *ledger;
 	struct ledger_state state;
 	struct job_list ready, ended, unsent;
+	struct desk_words words;
+	struct gate gate;
 	struct rng rng;
 	int signals;
 	int stops;             /* 0, 1 draining, 2 aborting */
 	int64_t deadline_ms;   /* monotonic: abort what is still in flight then */
+	int64_t end_ms;        /* monotonic: --max-time; 0: none */
+	int64_t expected_ms;   /* when the wait was to end; by the clock that goes on while the
+				* machine sleeps */
+	int64_t next_look_ms;
 };
 
 static void count_retry(struct run_summary *s, const struct job *j)
@@ -52,6 +66,8 @@ static void end_job(struct run *r, struct job *j)
 	struct run_summary *s = r->sum;
 
 	job_judge(j, &r->rng, clock_wall_ms());
+	if (j->call.hold_ms > 0)
+		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + j->call.hold_ms);
 	s->attempts++;
 	s->sends += j->call.sent;
 	if (j->decision.verdict == VERDICT_RETRY)
@@ -71,10 +87,13 @@ static void on_done(void *ctx, struct http_call *call)
 
 static void send_ready(struct run *r)
 {
+	int64_t now = clock_mono_ms();
 	struct job *j;
 
 	while (http_free_slots(r->http) > 0 && (j = job_pop(&r->ready))) {
-		if (j->call.code == HTTP_UNUSABLE)
+		if (!gate_is_open(&r->gate, j->req.bucket, now))
+			job_push(&r->unsent, j);
+		else if (j->call.code == HTTP_UNUSABLE)
 			end_job(r, j);
 		else
 			http_start(r->http, &j->call);
@@ -97,7 +116,7 @@ static void stop(struct run *r, const char *reason, int signal)
 				 "once more aborts them", http_in_flight(r->http),
 				 (long long)r->o->grace_ms / 1000);
 	} else if (r->stops == 2) {
-		http_abort(r->http);
+		http_cut(r->http, NULL, NULL, HTTP_ABORTED);
 	}
 }
 
@@ -122,8 +141,71 @@ static void look_at_signals(struct run *r)
 	struct pollfd p = { .fd = r->o->stop_fd, .events = POLLIN };
 	if (r->stops == 0 && p.fd >= 0 && poll(&p, 1, 0) > 0)
 		stop(r, "reader_gone", 0);
-	if (r->stops == 1 && clock_mono_ms() > r->deadline_ms)
+}
+
+/* What time brings. */
+static void look_at_clock(struct run *r)
+{
+	int64_t now = clock_mono_ms();
+
+	if (r->stops == 0 && r->end_ms && now >= r->end_ms)
+		stop(r, "max_time", 0);
+	if (r->stops == 1 && now > r->deadline_ms)
 		stop(r, "", 0);
+	if (r->o->tick && now >= r->next_look_ms) {
+		struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
+		r->next_look_ms = now + LOOK_MS;
+		if (r->o->tick(r->o->tick_ctx, &p))
+			ledger_limits(r->ledger, r->o->limits);
+	}
+	/* After a sleep (SIGSTOP, a lid that was closed) what lies ready may have been
+	 * cancelled or have expired. */
+	if (clock_boot_ms() > r->expected_ms + GAP_MS)
+		job_append(&r->unsent, &r->ready);
+}
+
+static bool is_meant(const struct desk_word *w, const struct job *j)
+{
+	switch (w->what) {
+	case DESK_RECHECK:
+		return true;
+	case DESK_CUT_BATCH:
+		return request_batch(j->req.row) == w->id;
+	case DESK_CUT_ROW:
+		return j->req.row == w->id && (w->n == 0 || j->req.n == w->n);
+	}
+	return false;
+}
+
+static bool is_cut(void *ctx, const struct http_call *call)
+{
+	return is_meant(ctx, call->user);
+}
+
+/* What the ledger wants at once: jobs that lie ready go back, others are cut. */
+static void obey(struct run *r, struct desk_word *w)
+{
+	struct job_list all = r->ready;
+	struct job *j;
+
+	if (!all.first)
+		job_list_init(&all);
+	job_list_init(&r->ready);
+	while ((j = job_pop(&all)))
+		job_push(is_meant(w, j) ? &r->unsent : &r->ready, j);
+	if (w->what != DESK_RECHECK)
+		http_cut(r->http, is_cut, w,
+			 w->what == DESK_CUT_ROW && w->n ? HTTP_SUPERSEDED : HTTP_ABORTED);
+}
+
+static void take(struct run *r)
+{
+	ledger_take(r->ledger, &r->ready, &r->words, &r->state);
+	for (int i = 0; i < r->words.n; i++)
+		obey(r, &r->words.v[i]);
+	r->words.n = 0;
+	if (r->stops == 0 && (r->state.failed || r->state.halt))
+		stop(r, r->state.failed ? "failed" : r->state.halt, 0);
 }
 
 static bool is_over(const struct run *r)
@@ -133,24 +215,32 @@ static bool is_over(const struct run *r)
 	return r->stops > 0 || r->state.failed || (r->state.drained && r->ready.n == 0);
 }
 
+static void sooner(int64_t *wait, int64_t at_ms)
+{
+	int64_t left = at_ms - clock_mono_ms();
+
+	if (left < *wait)
+		*wait = left < 0 ? 0 : left;
+}
+
 static int64_t wait_ms(const struct run *r)
 {
-	int64_t wait = r->o->progress ? REDRAW_MS : -1;
+	int64_t wait = r->o->progress ? REDRAW_MS : WAIT_MS;
 
-	if (r->stops == 1) {
-		int64_t left = r->deadline_ms - clock_mono_ms() + 1;
-		left = left < 0 ? 0 : left;
-		wait = wait < 0 || left < wait ? left : wait;
-	}
+	if (r->stops == 1)
+		sooner(&wait, r->deadline_ms + 1);
+	if (r->stops == 0 && r->end_ms)
+		sooner(&wait, r->end_ms);
+	if (r->o->tick)
+		sooner(&wait, r->next_look_ms);
 	return wait;
 }
 
 static int loop(struct run *r, struct err *e)
 {
 	for (;;) {
-		ledger_take(r->ledger, &r->ready, &r->state);
-		if (r->state.failed && r->stops == 0)
-			stop(r, "failed", 0);
+		take(r);
+		look_at_clock(r);
 		if (r->stops == 0)
 			send_ready(r);
 		else
@@ -158,7 +248,9 @@ static int loop(struct run *r, struct err *e)
 		ledger_give(r->ledger, &r->ended, &r->unsent);
 		if (is_over(r))
 			return 0;
-		if (http_wait(r->http, wait_ms(r), e) < 0)
+		int64_t wait = wait_ms(r);
+		r->expected_ms = clock_boot_ms() + wait;
+		if (http_wait(r->http, wait, e) < 0)
 			return -1;
 		if (r->o->progress) {
 			struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
@@ -197,7 +289,9 @@ static int start(struct run *r, struct db *db, struct err *e)
 	write_config(r->o, &config);
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
-		.defaults = r->o->defaults, .jobs = r->o->http.jobs,
+		.defaults = r->o->defaults, .jobs = r->o->http.jobs, .limits = r->o->limits,
+		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever,
+		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
 		.version = r->o->version, .config = str_z(&config),
 	};
 	r->ledger = ledger_open(db, &lo, e);
@@ -219,7 +313,7 @@ static int finish(struct run *r, int rc, struct err *e)
 	 * the file, and the next worker rescues them. */
 	http_free(r->http);
 	if (r->ledger) {
-		ledger_take(r->ledger, &r->ready, &r->state);
+		ledger_take(r->ledger, &r->ready, &r->words, &r->state);
 		job_append(&r->unsent, &r->ready);
 		ledger_give(r->ledger, &r->ended, &r->unsent);
 		if (ledger_close(r->ledger, CLOSE_WAIT_MS, &s->ledger, &s->batches,
@@ -240,12 +334,18 @@ int run_loop(struct db *db, const struct run_options *o, struct run_summary *out
 	job_list_init(&r.ended);
 	job_list_init(&r.unsent);
 	rng_seed_random(&r.rng);
+	r.expected_ms = INT64_MAX - GAP_MS;
+	r.end_ms = o->max_time_ms ? began + o->max_time_ms : 0;
 	int rc = start(&r, db, e);
 	if (rc == 0)
 		rc = loop(&r, e);
 	rc = finish(&r, rc, e);
+	free(r.words.v);
+	gate_release(&r.gate);
 	out->took_ms = clock_mono_ms() - began;
-	if (rc == 0 && out->ledger.key_missing && r.stops == 0)
+	if (rc == 0 && r.stops == 0 && out->ledger.block)
+		out->reason = out->ledger.block;
+	else if (rc == 0 && r.stops == 0 && out->ledger.key_missing)
 		out->reason = "key_unresolved";
 	return rc;
 }

@@ -27,6 +27,15 @@ struct run_options {
 	struct http_options http;
 	const char *version;
 	int64_t grace_ms;        /* how long what is in flight may go on after a stop */
+	const struct limits *limits;   /* of --limit; NULL: none */
+	bool no_adaptive;
+	struct health_options health;
+	int64_t max_time_ms, max_requests; /* 0: no limit */
+	int64_t fail_stop;       /* ends when so many have failed; 0: never */
+	bool forever;            /* waits for work; only a signal ends it */
+	/* About once a second; true: `limits` are other ones now.  Or NULL. */
+	bool (*tick)(void *ctx, const struct run_progress *p);
+	void *tick_ctx;
 	int stop_fd;             /* readable: stop as for a signal ("reader_gone"); -1: none */
 	void (*progress)(void *ctx, const struct run_progress *p); /* at least 10 times a second; or NULL */
 	void *ctx;
@@ -35,7 +44,8 @@ struct run_options {
 enum { RUN_REASONS = 16 };
 
 struct run_summary {
-	const char *reason;      /* "drained", "signal", "reader_gone", "key_unresolved" */
+	const char *reason;      /* "drained", "signal", "reader_gone", "max_time", "max_requests",
+				  * "max_failed", or why something was left alone */
 	int signal;              /* the one that stopped it, or 0 */
 	struct ledger_state ledger;
 	int64_t attempts, sends; /* ended; and of them those that may have left */

@@ -28,6 +28,7 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 	call->bytes = 0;
 	call->request_id[0] = call->message[0] = '\0';
 	call->retry_after_ms = -1;
+	call->hold_ms = 0;
 	call->took_ms = 0;
 	call->sent = false;
 }
@@ -314,11 +315,18 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 		    (long long)call->limits->max_response);
 	else if (call->code == HTTP_ABORTED)
 		say(call, "stopped while the request was in flight");
+	else if (call->code == HTTP_SUPERSEDED)
+		say(call, "the request's other attempt was faster");
 	else if (call->code != HTTP_ANSWERED && !call->message[0])
 		say(call, "%s", safe_show(span_of(error), 190));
 	else if (redirect && call->code == HTTP_ANSWERED)
 		say(call, "redirect to %s, which is not followed",
 		    safe_show(span_of(redirect), 140));
+	if (call->code == HTTP_ANSWERED && call->retry_after_ms > 0 &&
+	    (status == 429 || status == 503 || status == 529)) {
+		call->hold_ms = call->retry_after_ms;
+		snprintf(call->hold_why, sizeof call->hold_why, "%d", status);
+	}
 	if (call->code != HTTP_ANSWERED || status >= 300)
 		write_telling(w, &call->telling);
 }

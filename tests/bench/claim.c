@@ -34,12 +34,13 @@ static void drop_claim(struct claim **c)
 static int start_some(const struct plan *p, struct claim *c, struct tally *t, int want,
 		      struct err *e)
 {
-	int64_t rows[CHUNK_MAX], now = clock_wall_ms();
+	struct claim_row rows[CHUNK_MAX];
+	int64_t now = clock_wall_ms();
 	struct request_started s;
 	int n = claim_next(c, p->db, now, rows, want, e);
 
 	for (int i = 0; i < n; i++)
-		if (request_start(t, WORKER, 0, rows[i], now, &s, e) != 1)
+		if (request_start(t, WORKER, 0, rows[i].row, now, &s, e) != 1)
 			return e->code ? -1 : err_set(e, ERR_INTERNAL, "a claimed row is not pending");
 	return n;
 }

@@ -67,6 +67,7 @@ kill -KILL $pid
 wait $pid 2>/dev/null
 sound_after_kill "killed while the disk was full"
 flights=$(sql 'SELECT count(*) FROM flights')
+fill # what reading the file gave back
 status_is 74 "a full disk from the start: 74" fsl-run -j 4 -i in.jsonl -o out.jsonl --base-url "$API_URL"
 like "$(cat err)" 'the disk is full' "and why"
 room

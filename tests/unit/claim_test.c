@@ -16,16 +16,16 @@ static const char *take(struct claim *c, int n)
 	static struct str got;
 	struct err e = ERR_INIT;
 	struct request_started s;
-	int64_t rows[512];
+	struct claim_row rows[512];
 
 	str_reset(&got);
 	rows_begin(&r);
 	int m = claim_next(c, r.db, now, rows, n, &e);
 	rows_must(m >= 0 && m <= n, "claim_next", e.msg);
 	for (int i = 0; i < m; i++) {
-		str_addf(&got, "%s%lld/%lu", i ? " " : "", (long long)request_batch(rows[i]),
-			 (unsigned long)request_line(rows[i]));
-		rows_must(rows_start(&r, 1, rows[i], &s) == 1, "start", str_z(&got));
+		str_addf(&got, "%s%lld/%lu", i ? " " : "", (long long)request_batch(rows[i].row),
+			 (unsigned long)request_line(rows[i].row));
+		rows_must(rows_start(&r, 1, rows[i].row, &s) == 1, "start", str_z(&got));
 	}
 	rows_must(rows_commit(&r) == 0, "commit", "a counter is wrong");
 	return str_z(&got);
@@ -53,6 +53,13 @@ static void clear(void)
 	ROWS_DO(r.raw, "DELETE FROM requests");
 	ROWS_DO(r.raw, "DELETE FROM attempts");
 	ROWS_DO(r.raw, "DELETE FROM batches");
+}
+
+static bool first_given_up(void *ctx, int64_t batch, int64_t queue)
+{
+	(void)ctx;
+	(void)queue;
+	return batch == 1;
 }
 
 static void line_order(void)
@@ -193,10 +200,10 @@ static void choosing(void)
 	struct claim *some = claim_new((const int64_t[]){ 5, 2, 3, 5 }, 4, NULL);
 	struct claim *none = claim_new((const int64_t[]){ 9 }, 0, NULL);
 
-	CHECK_INT(claim_open(mine, r.db, &e), 3, "open are those in progress and cancelling, of"
+	CHECK_INT(claim_open(mine, r.db, NULL, NULL, &e), 3, "open are those in progress and cancelling, of"
 		  " the user");
-	CHECK_INT(claim_open(some, r.db, &e), 3, "or of the list, each counted once");
-	CHECK_INT(claim_open(none, r.db, &e), 0, "no batch is not every batch");
+	CHECK_INT(claim_open(some, r.db, NULL, NULL, &e), 3, "or of the list, each counted once");
+	CHECK_INT(claim_open(none, r.db, NULL, NULL, &e), 0, "no batch is not every batch");
 	CHECK_STR(take(none, 9), "", "and gives nothing");
 	CHECK_STR(take(some, 1), "2/1", "a list of batches");
 	CHECK_STR(take(some, 9), "5/1 5/2 2/2", "gives only theirs");
@@ -210,13 +217,70 @@ static void choosing(void)
 	rows_batch(&r, 1, 4, 0);
 	rows_batch(&r, 1, 4, 0);
 	struct claim *c = claim_new(NULL, 0, NULL);
+	CHECK_INT(claim_open(c, r.db, first_given_up, NULL, &e), 1,
+		  "a batch whose queues are given up is not open");
 	CHECK_STR(take(c, 1), "1/1", "the first");
-	claim_skip(c, 1);
-	claim_skip(c, 1);
-	CHECK_STR(take(c, 9), "2/1 2/2 2/3 2/4", "a batch that is skipped is never taken from");
-	CHECK_INT(claim_pending(c), 0, "nor are its requests pending");
-	CHECK_INT(claim_due(c), -1, "or due");
-	CHECK_INT(claim_open(c, r.db, &e), 1, "and it is not open");
+	CHECK_INT(claim_open(c, r.db, first_given_up, NULL, &e), 2,
+		  "but one with something in flight is");
+	claim_free(c);
+}
+
+static int64_t rooms[8]; /* by model */
+
+static int64_t *room_of(void *ctx, int64_t batch, int64_t queue, struct err *why)
+{
+	(void)ctx;
+	(void)why;
+	return &rooms[queue - batch * 1000];
+}
+
+static void room(void)
+{
+	clear();
+	rows_batch(&r, 2, 8, 0); /* line 1 is of model 1, line 2 of model 2, … */
+	rows_batch(&r, 1, 4, 0);
+	struct claim *c = claim_new(NULL, 0, NULL);
+	claim_limit(c, room_of, NULL);
+	rooms[1] = 0;
+	rooms[2] = 3;
+	CHECK_STR(take(c, 9), "1/2 1/4 1/6", "a queue without room is passed over");
+	CHECK_INT(claim_due(c), -1, "what waits for room is not due");
+	CHECK_INT(claim_pending(c), 9, "but pending");
+	rooms[1] = 3;
+	rooms[2] = 0;
+	CHECK_STR(take(c, 9), "2/1 2/2 2/3", "queues of several batches may share a room");
+	rooms[1] = rooms[2] = 1;
+	retry(2, 1, now + 5000);
+	claim_forget(c);
+	now += 6000;
+	CHECK_STR(take(c, 9), "1/1 1/8", "what is due again takes room as well");
+	rooms[1] = 9;
+	CHECK_STR(take(c, 2), "2/1 1/3", "room that comes later is seen");
+	claim_free(c);
+}
+
+static void wrong_clock(void)
+{
+	clear();
+	rows_batch(&r, 1, 4, 0);
+	struct claim *c = claim_new(NULL, 0, NULL);
+	now = 1000000000;
+	CHECK_STR(take(c, 2), "1/1 1/2", "two are started");
+	retry(1, 1, now + 2 * 86400000LL);
+	retry(1, 2, now + 5000);
+	claim_forget(c);
+	CHECK_STR(take(c, 9), "1/3 1/4", "a retry that is due in days waits behind one that is due");
+	CHECK_INT(claim_due(c), now + 5000, "soon");
+	now += 5000;
+	CHECK_STR(take(c, 1), "1/2", "and when that is gone");
+	CHECK_STR(take(c, 9), "1/1", "it is due at once: a clock was set wrong");
+	claim_free(c);
+	clear();
+	rows_batch(&r, 1, 4, 0);
+	ROWS_DO(r.raw, "UPDATE batches SET expires_ms = ?1", now);
+	c = claim_new(NULL, 0, NULL);
+	CHECK_STR(take(c, 4), "", "a batch past its expiry gives nothing");
+	CHECK_INT(claim_due(c), -1, "and nothing of it is due");
 	claim_free(c);
 }
 
@@ -224,7 +288,7 @@ static void reading_ahead(void)
 {
 	struct err e = ERR_INIT;
 	struct request_started s;
-	int64_t rows[8];
+	struct claim_row rows[8];
 
 	clear();
 	int64_t id = rows_batch(&r, 1, 200, 0);
@@ -238,7 +302,7 @@ static void reading_ahead(void)
 
 	rows_begin(&r);
 	CHECK_INT(claim_next(c, r.db, now, rows, 2, &e), 2, "a transaction that starts two more");
-	rows_start(&r, 1, rows[0], &s);
+	rows_start(&r, 1, rows[0].row, &s);
 	tx_end(&r.tx);
 	claim_forget(c);
 	CHECK_STR(take(c, 2), "1/12 1/13", "after its rollback and claim_forget() they come again");
@@ -266,7 +330,7 @@ static void racer(struct proc *parent)
 {
 	struct err e = ERR_INIT;
 	struct request_started s;
-	int64_t rows[16];
+	struct claim_row rows[16];
 	int n = 1, worker = proc_hear(parent), refused = 0;
 	struct rows mine = { .db = db_open(rows_path("db"), DB_EXISTING, &e) };
 	struct claim *c = claim_new(NULL, 0, NULL);
@@ -275,7 +339,7 @@ static void racer(struct proc *parent)
 		rows_begin(&mine);
 		n = claim_next(c, mine.db, now, rows, 16, &e);
 		for (int i = 0; i < n; i++)
-			refused += rows_start(&mine, worker, rows[i], &s) != 1;
+			refused += rows_start(&mine, worker, rows[i].row, &s) != 1;
 		rows_must(tally_flush(&mine.t, 1, &e) == 0 && tx_commit(&mine.tx, &e) == 0, "tx",
 			  e.msg);
 		if (first) {
@@ -310,7 +374,8 @@ static void two_at_once(struct proc *p)
 static int64_t cost(void)
 {
 	struct err e = ERR_INIT;
-	int64_t best = INT64_MAX, rows[100];
+	struct claim_row rows[100];
+	int64_t best = INT64_MAX;
 
 	for (int i = 0; i < 5; i++) {
 		struct claim *c = claim_new(NULL, 0, NULL);
@@ -359,6 +424,8 @@ int main(void)
 	retries();
 	between_batches();
 	choosing();
+	room();
+	wrong_clock();
 	reading_ahead();
 	two_at_once(p);
 	flat();

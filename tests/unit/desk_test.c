@@ -33,6 +33,8 @@ static int64_t rows(struct job_list *l)
 	return all;
 }
 
+static struct desk_words words;
+
 static void clear(struct job_list *l)
 {
 	struct job *j;
@@ -52,25 +54,25 @@ static void there_and_back(void)
 	CHECK(!readable(desk.to_network, 0) && !readable(desk.to_ledger, 0), "nothing is new");
 	desk_give(&desk, &a, &b);
 	CHECK(!readable(desk.to_ledger, 0), "giving nothing rings nobody");
-	desk_take(&desk, &got, &seen);
+	desk_take(&desk, &got, &words, &seen);
 	CHECK(got.n == 0 && seen.completed == 0, "nothing there, nothing taken");
 
 	job_push(&a, numbered(1));
 	job_push(&a, numbered(2));
-	desk_publish(&desk, &a, &state);
+	desk_publish(&desk, &a, &words, &state);
 	CHECK(a.n == 0 && readable(desk.to_network, 0), "what was started rings the network");
 	job_push(&a, numbered(3));
 	state.completed = 4;
-	desk_publish(&desk, &a, &state);
+	desk_publish(&desk, &a, &words, &state);
 	job_push(&got, numbered(9));
-	desk_take(&desk, &got, &seen);
+	desk_take(&desk, &got, &words, &seen);
 	CHECK_INT(rows(&got), 9123, "taken jobs go to the end, in their order");
 	CHECK_INT(seen.completed, 4, "with the latest state");
 	CHECK(!readable(desk.to_network, 0), "taking empties the descriptor");
 	state.drained = true;
-	desk_publish(&desk, &a, &state);
+	desk_publish(&desk, &a, &words, &state);
 	CHECK(readable(desk.to_network, 0), "a new state alone rings as well");
-	desk_take(&desk, &got, &seen);
+	desk_take(&desk, &got, &words, &seen);
 	CHECK(seen.drained && got.n == 0, "and is seen");
 
 	job_push(&a, numbered(4));
@@ -89,7 +91,7 @@ static void there_and_back(void)
 	CHECK(o.stop && !o.finish, "stop");
 
 	job_push(&a, numbered(7));
-	desk_publish(&desk, &a, &state);
+	desk_publish(&desk, &a, &words, &state);
 	job_push(&a, numbered(8));
 	desk_give(&desk, &a, &b);
 	desk_finish(&desk, 77);
@@ -98,7 +100,7 @@ static void there_and_back(void)
 	CHECK(rows(&got) == 8 && rows(&unsent) == 7,
 	      "what nobody will take any more comes back as unsent");
 	job_push(&a, numbered(1));
-	desk_publish(&desk, &a, &state);
+	desk_publish(&desk, &a, &words, &state);
 	job_push(&a, numbered(1));
 	job_push(&b, numbered(1));
 	desk_give(&desk, &a, &b);
@@ -122,7 +124,7 @@ static void *network(void *arg)
 	for (int n = 0; n < JOBS;) {
 		if (!readable(desk.to_network, 30000))
 			return NULL;
-		desk_take(&desk, &ready, &state);
+		desk_take(&desk, &ready, &words, &state);
 		while ((j = job_pop(&ready))) {
 			*last += j->req.row == n;
 			job_push(n++ % 3 ? &ended : &unsent, j);
@@ -152,7 +154,7 @@ static void two_threads(void)
 		for (int i = 0; i < 3 && started < JOBS && started - back < 100; i++)
 			job_push(&fresh, numbered(started++));
 		if (fresh.n > 0)
-			desk_publish(&desk, &fresh, &state);
+			desk_publish(&desk, &fresh, &words, &state);
 		struct desk_orders o = desk_collect(&desk, &ended, &unsent);
 		back += ended.n + unsent.n;
 		clear(&ended);

@@ -186,8 +186,8 @@ static void aborting(void)
 	int64_t before = clock_mono_ms();
 	while (serve_count(&server, "in_flight") < 10 && clock_mono_ms() - before < 20000)
 		probe_wait(h, 10);
-	http_abort(h);
-	CHECK_INT(http_in_flight(h), 10, "http_abort() itself ends none");
+	http_cut(h, NULL, NULL, HTTP_ABORTED);
+	CHECK_INT(http_in_flight(h), 10, "http_cut() itself ends none");
 	probe_wait(h, -1);
 	CHECK_INT(http_in_flight(h), 0, "the next http_wait() ends all");
 	for (int i = 0; i < 10; i++) {

@@ -1,4 +1,5 @@
 /* The test is the network thread: it takes jobs, answers them, gives them back. */
+#include "engine/desk.h"
 #include "engine/ledger.h"
 
 #include <poll.h>
@@ -32,6 +33,8 @@ static int64_t make_batch(const char *name, int lines, struct send *send, const 
 	return b.id;
 }
 
+static struct desk_words words;
+
 static void open_ledger(int jobs, int64_t batch)
 {
 	struct ledger_options o = { .batches = batch ? &batch : NULL, .n_batches = 1,
@@ -41,7 +44,7 @@ static void open_ledger(int jobs, int64_t batch)
 	job_list_init(&unsent);
 	ledger = ledger_open(db, &o, &e);
 	fixture_must(ledger != NULL, "ledger_open", &e);
-	ledger_take(ledger, &ready, &state);
+	ledger_take(ledger, &ready, &words, &state);
 }
 
 static int close_ledger(void)
@@ -63,13 +66,13 @@ static void close_all(void)
 static bool take(int limit_ms)
 {
 	bool rung = proc_readable(ledger_fd(ledger), limit_ms);
-	ledger_take(ledger, &ready, &state);
+	ledger_take(ledger, &ready, &words, &state);
 	return rung;
 }
 
 #define TAKE_UNTIL(cond) (__extension__({ \
 	int64_t till_ = clock_mono_ms() + PROC_LIMIT_MS; \
-	ledger_take(ledger, &ready, &state); \
+	ledger_take(ledger, &ready, &words, &state); \
 	while (!(cond) && clock_mono_ms() < till_) \
 		take(100); \
 	(cond); }))
@@ -284,7 +287,7 @@ static void locked_file(void)
 			given++;
 		}
 		ledger_give(ledger, &ended, &unsent);
-		ledger_take(ledger, &ready, &state);
+		ledger_take(ledger, &ready, &words, &state);
 		int64_t took = clock_mono_ms() - before;
 		longest = took > longest ? took : longest;
 		proc_readable(ledger_fd(ledger), 20);

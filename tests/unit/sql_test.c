@@ -7,7 +7,9 @@
 #include "domain/attempt.h"
 #include "domain/batch.h"
 #include "domain/batchrows.h"
+#include "domain/bucket.h"
 #include "domain/claim.h"
+#include "domain/peer.h"
 #include "domain/exchange.h"
 #include "domain/file.h"
 #include "domain/importrows.h"
@@ -22,7 +24,8 @@
 
 static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "attempt_sql", &attempt_sql }, { "batch_sql", &batch_sql },
-	{ "batchrows_sql", &batchrows_sql }, { "claim_sql", &claim_sql },
+	{ "batchrows_sql", &batchrows_sql }, { "claim_sql", &claim_sql }, { "source_sql", &source_sql },
+	{ "bucket_sql", &bucket_sql }, { "peer_sql", &peer_sql },
 	{ "exchange_sql", &exchange_sql }, { "file_sql", &file_sql },
 	{ "importrows_sql", &importrows_sql },
 	{ "model_sql", &model_sql }, { "request_sql", &request_sql },
@@ -132,17 +135,17 @@ static int hot(sqlite3 *raw, const struct stmt_set *set, const char *piece, cons
 
 static void claims(sqlite3 *raw)
 {
-	int fresh = hot(raw, &claim_sql, "due = 0 AND id > ?2", "SEARCH requests USING INDEX"
+	int fresh = hot(raw, &source_sql, "due = 0 AND id > ?2", "SEARCH requests USING INDEX"
 			" requests_pending (queue=? AND due=? AND rowid>?)",
 			"a claim begins in the index where the last has ended");
-	int due = hot(raw, &claim_sql, "due <= ?2", "SEARCH requests USING INDEX requests_pending"
+	int due = hot(raw, &source_sql, "due <= ?2", "SEARCH requests USING INDEX requests_pending"
 		      " (queue=? AND due>? AND due<?)", "what is due is a range of the index");
-	int next = hot(raw, &claim_sql, "SELECT due FROM", "SEARCH requests USING INDEX"
+	int next = hot(raw, &source_sql, "SELECT due FROM", "SEARCH requests USING INDEX"
 		       " requests_pending (queue=? AND due>?)", "so is what is due next");
 
-	CHECK(fresh >= 0 && index_only(raw, &claim_sql, fresh), "a claim reads only the index");
-	CHECK(due >= 0 && index_only(raw, &claim_sql, due), "so does one of what is due");
-	CHECK(next >= 0 && index_only(raw, &claim_sql, next), "and the search for the next due time");
+	CHECK(fresh >= 0 && index_only(raw, &source_sql, fresh), "a claim reads only the index");
+	CHECK(due >= 0 && index_only(raw, &source_sql, due), "so does one of what is due");
+	CHECK(next >= 0 && index_only(raw, &source_sql, next), "and the search for the next due time");
 	hot(raw, &claim_sql, "FROM queues", "SEARCH queues USING INDEX queues_active (batch=?)",
 	    "empty queues are not read");
 	CHECK(!index_only(raw, &request_sql, with(&request_sql, "SELECT queue, state")),

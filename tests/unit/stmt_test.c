@@ -175,9 +175,9 @@ static void use_twice(void)
 
 static void too_many(void)
 {
-	struct stmt_set many[17];
+	struct stmt_set many[49];
 
-	for (int i = 0; i < 17; i++) {
+	for (int i = 0; i < 49; i++) {
 		many[i] = set;
 		STMT(q, db, &many[i], Q_ECHO);
 		stmt_end(&q);

@@ -1,0 +1,32 @@
+/* blocks: what a worker leaves alone (engine/health.h), told to people and to
+ * other programs. */
+#ifndef FSL_ENGINE_BLOCKS_H
+#define FSL_ENGINE_BLOCKS_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "engine/health.h"
+#include "engine/ledger.h"
+#include "engine/limiter.h"
+
+/* Where the ledger thread works, and when. */
+struct scene {
+	struct db *db;
+	int64_t worker;
+	struct limiter *limiter;
+	struct health *health;
+	int64_t now_ms, mono_ms; /* of this transaction: wall clock, monotonic */
+};
+
+/* Writes the worker's rows of blocks, unless they are those of `known`
+ * (health_version()); inside the transaction. */
+int blocks_write(const struct scene *s, int64_t known, struct err *e) MUST_CHECK;
+
+/* A warning for each block that is new in this transaction. */
+void blocks_tell(const struct scene *s);
+
+/* Sets block and block_message: the first of the blocks, that of a server
+ * before others; NULL if nothing is left alone. */
+void blocks_reason(const struct scene *s, struct ledger_state *state);
+
+#endif

@@ -1,0 +1,501 @@
+#include "engine/book.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/intmap.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "domain/claim.h"
+#include "domain/file.h"
+#include "domain/worker.h"
+#include "engine/blocks.h"
+
+enum { SPARE_MAX = 1024, CHUNK = 512 };
+
+/* A batch that was met, and whether this run has started a request of it. */
+struct known {
+	struct target *target;
+	bool started;
+};
+
+struct book {
+	struct scene scene;       /* connection, worker, limiter, health, times */
+	struct ledger_options o;  /* without what it points to, but for `version` */
+	struct send defaults;
+	struct claim *claim;
+	struct tally tally;
+	struct known *known;
+	int n_known, cap_known;
+	struct intmap by_batch;   /* index into known */
+	struct job_list spare;
+	bool hungry;              /* there may be something to claim */
+	bool again;               /* requests became pending in this transaction */
+	bool starved;             /* something waits for room */
+	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
+	int active;               /* buckets that had something to start */
+	int64_t none, one;        /* rooms that are no bucket's */
+	int64_t blocks;           /* health_version() that others know of */
+	int capacity;
+	struct ledger_state state, before;
+};
+
+struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o)
+{
+	struct book *b = mem_alloc(sizeof *b);
+
+	b->scene.db = db;
+	b->scene.worker = worker;
+	b->o = *o;
+	b->defaults = (struct send)SEND_INIT;
+	if (o->defaults)
+		send_fill(&b->defaults, o->defaults);
+	b->claim = claim_new(o->batches, o->n_batches, o->user);
+	b->scene.limiter = limiter_new(worker, o->limits, !o->no_adaptive, o->jobs);
+	b->scene.health = health_new(&o->health);
+	b->hungry = true;
+	job_list_init(&b->spare);
+	return b;
+}
+
+void book_free(struct book *b)
+{
+	struct job *j;
+
+	if (!b)
+		return;
+	while ((j = job_pop(&b->spare)))
+		job_free(j);
+	for (int i = 0; i < b->n_known; i++)
+		target_free(b->known[i].target);
+	free(b->known);
+	intmap_release(&b->by_batch);
+	tally_release(&b->tally);
+	claim_free(b->claim);
+	limiter_free(b->scene.limiter);
+	health_free(b->scene.health);
+	send_release(&b->defaults);
+	free(b);
+}
+
+static struct known *known_of(struct book *b, int64_t batch, struct err *e)
+{
+	int64_t at;
+
+	if (intmap_get(&b->by_batch, batch, &at))
+		return &b->known[at];
+	struct batch row CLEANUP(batch_release) = BATCH_INIT;
+	if (batch_get(b->scene.db, batch, &row, e) < 0)
+		return NULL;
+	if (b->n_known == b->cap_known) {
+		b->cap_known = b->cap_known ? b->cap_known * 2 : 8;
+		b->known = mem_resize(b->known, (size_t)b->cap_known, sizeof *b->known);
+	}
+	struct known *k = &b->known[b->n_known];
+	*k = (struct known){ target_new(&row, &b->defaults), false };
+	intmap_set(&b->by_batch, batch, b->n_known++);
+	if (row.completed > 0)
+		health_trust(b->scene.health, batch);
+	return k;
+}
+
+void book_drop(struct book *b, struct job_list *list)
+{
+	struct job *j;
+
+	/* Jobs that are over are used again: their buffers have the right size. */
+	while ((j = job_pop(list)) && b->spare.n < SPARE_MAX) {
+		job_reset(j);
+		job_push(&b->spare, j);
+	}
+	for (; j; j = job_pop(list))
+		job_free(j);
+}
+
+int book_begin(struct book *b, int64_t now_ms, struct err *e)
+{
+	b->scene.now_ms = now_ms;
+	b->scene.mono_ms = clock_mono_ms();
+	b->before = b->state;
+	b->again = false;
+	tally_begin(&b->tally, b->scene.db);
+	return limiter_begin(b->scene.limiter, b->scene.db, now_ms, e);
+}
+
+static void pending_again(struct book *b)
+{
+	claim_forget(b->claim);
+	b->hungry = b->again = true;
+}
+
+/* The health of server, model and batch may change what the answer means:
+ * once per job, also if its transaction is tried again. */
+static void review(struct book *b, struct job *j, const struct limiter_bucket *bucket)
+{
+	bool ok = j->decision.verdict == VERDICT_COMPLETED;
+
+	if (j->reviewed)
+		return;
+	j->reviewed = true;
+	const struct health_facts f = {
+		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
+		.code = j->call.code, .status = j->call.status, .success = ok,
+		.final = j->decision.verdict == VERDICT_FAILED,
+		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
+	};
+	if (health_review(b->scene.health, &f, b->scene.mono_ms)) {
+		j->decision = (struct retry_decision){ .verdict = VERDICT_RETRY };
+		j->next_ms = 0;
+	}
+}
+
+static int count_limits(struct book *b, const struct job *j, struct limiter_bucket *bucket,
+			struct err *e)
+{
+	bool ok = j->decision.verdict == VERDICT_COMPLETED;
+	const struct limiter_end end = {
+		.status = j->call.status, .success = ok, .quota = j->quota,
+		.started_ms = j->started_ms, .hold_ms = j->call.hold_ms,
+		.hold_why = j->call.hold_why, .guessed = j->tokens,
+		.used = ok && j->usage.input + j->usage.output > 0
+				? j->usage.input + j->usage.output : -1,
+	};
+
+	return limiter_end(b->scene.limiter, bucket, &end, e);
+}
+
+static int settle_one(struct book *b, struct job *j, struct err *e)
+{
+	struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
+	struct ledger_state *s = &b->state;
+
+	if (!bucket)
+		BUG("a job of a bucket that nobody has met");
+	review(b, j, bucket);
+	if (count_limits(b, j, bucket, e) < 0)
+		return -1;
+	struct request_end end = job_end(j, b->scene.worker);
+	int rc = request_settle(&b->tally, &end, b->scene.now_ms, e);
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		s->lost++;
+		log_info("%s attempt %lld came too late and was dropped (lost_ownership)",
+			 str_z(&j->url), (long long)j->req.n);
+	} else if (end.verdict == VERDICT_COMPLETED) {
+		s->completed++;
+		s->input_tokens += end.input_tokens;
+		s->cached_tokens += end.cached_tokens;
+		s->output_tokens += end.output_tokens;
+		s->reasoning_tokens += end.reasoning_tokens;
+	} else if (end.verdict == VERDICT_FAILED) {
+		s->failures++;
+	} else {
+		pending_again(b);
+	}
+	return 0;
+}
+
+static int put_back(struct book *b, const struct job *j, struct err *e)
+{
+	struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
+
+	if (request_release(&b->tally, b->scene.worker, &j->req, e) < 0)
+		return -1;
+	pending_again(b);
+	b->state.started--;
+	health_unsent(b->scene.health, j->target->batch, bucket->row.id, bucket->origin);
+	return limiter_unsent(b->scene.limiter, bucket, j->tokens, e);
+}
+
+int book_settle(struct book *b, const struct job_list *ended, const struct job_list *unsent,
+		struct err *e)
+{
+	for (struct job *j = ended->first; j; j = j->next)
+		if (settle_one(b, j, e) < 0)
+			return -1;
+	for (const struct job *j = unsent->first; j; j = j->next)
+		if (put_back(b, j, e) < 0)
+			return -1;
+	/* Whoever waits for a slot may have one now. */
+	if (b->starved && ended->n + unsent->n > 0)
+		b->hungry = true;
+	return 0;
+}
+
+/* For requests of dead workers, whose batch need not be ours to send. */
+static int64_t attempt_limit(void *ctx, int64_t batch)
+{
+	struct book *b = ctx;
+	struct batch row CLEANUP(batch_release) = BATCH_INIT;
+	struct send builtin CLEANUP(send_release) = send_defaults();
+	struct err ignored = ERR_INIT;
+
+	if (batch_get(b->scene.db, batch, &row, &ignored) < 0)
+		return 1;
+	send_fill(&row.send, &b->defaults);
+	send_fill(&row.send, &builtin);
+	return row.send.retries + 1;
+}
+
+int book_rescue(struct book *b, struct err *e)
+{
+	int n = worker_rescue(&b->tally, attempt_limit, b, b->scene.now_ms, e);
+
+	if (n > 0) {
+		log_info("%d requests of dead workers are pending again", n);
+		pending_again(b);
+	}
+	return n;
+}
+
+/* The bucket that a request of this queue counts against. */
+static struct limiter_bucket *bucket_of(struct book *b, int64_t queue, struct err *e)
+{
+	return limiter_of_queue(b->scene.limiter, queue, e);
+}
+
+/* No bucket takes all slots while others have something to start: a slow
+ * model must not slow down the others. */
+static void leave_some(const struct book *b, struct limiter_bucket *bucket)
+{
+	int others = b->active > 1 ? b->active - 1 : 0;
+	int each = b->capacity / (2 * (others + 1)) > 0 ? b->capacity / (2 * (others + 1)) : 1;
+	int64_t most = b->capacity - (int64_t)others * each;
+
+	most = (most > 1 ? most : 1) - bucket->mine;
+	if (others > 0 && most < bucket->room)
+		bucket->room = most > 0 ? most : 0;
+}
+
+static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
+{
+	struct book *b = ctx;
+	struct known *k = known_of(b, batch, e);
+	struct limiter_bucket *bucket = k ? bucket_of(b, queue, e) : NULL;
+
+	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
+		return NULL;
+	struct target *t = k->target;
+	if (t->problem.code != ERR_NONE) {
+		if (!b->state.key_missing) {
+			b->state.error = t->problem;
+			log_error("%s (key_unresolved)", t->problem.msg);
+		}
+		b->state.key_missing = true;
+		return &b->none;
+	}
+	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
+	if (may == 0)
+		return &b->none;
+	leave_some(b, bucket);
+	if (may > 1 || bucket->room <= 0)
+		return &bucket->room;
+	b->one = b->one > 0 ? 1 : 0; /* one for all that are held */
+	return &b->one;
+}
+
+/* Starts one request; 0 if it was not to be had. */
+static int start_one(struct book *b, const struct claim_row *row, struct job_list *fresh,
+		     struct err *e)
+{
+	struct known *k = known_of(b, request_batch(row->row), e);
+	struct limiter_bucket *bucket = k ? bucket_of(b, row->queue, e) : NULL;
+
+	if (!bucket)
+		return -1;
+	struct target *t = k->target;
+	struct job *j = b->spare.n > 0 ? job_pop(&b->spare) : job_new();
+	int rc = request_start(&b->tally, b->scene.worker, bucket->row.id, row->row, b->scene.now_ms,
+			       &j->req, e);
+	/* A line that is gone is an empty one, which cannot be prepared. */
+	if (rc > 0 && file_line(b->scene.db, t->file, request_line(row->row), &j->raw, e) < 0)
+		rc = -1;
+	if (rc <= 0) {
+		job_free(j);
+		return rc;
+	}
+	j->target = t;
+	j->started_ms = b->scene.now_ms;
+	/* A line that cannot be prepared ends without having been sent; the
+	 * network thread sees it by the code and judges it at once. */
+	job_prepare(j);
+	limiter_start(b->scene.limiter, bucket, j->tokens);
+	health_started(b->scene.health, t->batch, bucket->row.id, bucket->origin);
+	job_push(fresh, j);
+	k->started = true;
+	b->state.started++;
+	return 1;
+}
+
+/* Claims go by the counters, which have to know of what came back. */
+static int flush_moves(struct book *b, struct err *e)
+{
+	if (!b->again)
+		return 0;
+	if (tally_flush(&b->tally, b->scene.now_ms, e) < 0)
+		return -1;
+	tally_begin(&b->tally, b->scene.db);
+	return 0;
+}
+
+static int most_to_start(const struct book *b, int room)
+{
+	int64_t left = b->o.max_requests > 0 ? b->o.max_requests - b->state.started : INT32_MAX;
+
+	return left < room ? (left > 0 ? (int)left : 0) : room;
+}
+
+int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e)
+{
+	struct claim_row rows[CHUNK];
+	int left = most_to_start(b, wanted);
+
+	if (flush_moves(b, e) < 0)
+		return -1;
+	b->none = 0;
+	b->one = 1;
+	claim_limit(b->claim, room, b);
+	while (left > 0 && b->hungry) {
+		int want = left < CHUNK ? left : CHUNK;
+		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
+		if (n < 0)
+			return -1;
+		for (int i = 0, rc; i < n; i++, left -= rc)
+			if ((rc = start_one(b, &rows[i], fresh, e)) < 0)
+				return -1;
+		b->hungry = n == want;
+		b->starved = !b->hungry;
+	}
+	b->active = limiter_asked(b->scene.limiter);
+	return 0;
+}
+
+int book_end(struct book *b, struct err *e)
+{
+	const struct ledger_state *now = &b->state, *then = &b->before;
+
+	if (tally_flush(&b->tally, b->scene.now_ms, e) < 0 || limiter_flush(b->scene.limiter, e) < 0 ||
+	    blocks_write(&b->scene, b->blocks, e) < 0)
+		return -1;
+	if (now->completed + now->failures == then->completed + then->failures)
+		return 0;
+	return worker_count(b->scene.db, b->scene.worker, now->completed - then->completed,
+			    now->failures - then->failures, e);
+}
+
+void book_commit(struct book *b, struct desk_words *words)
+{
+	int64_t version = health_version(b->scene.health);
+
+	limiter_commit(b->scene.limiter);
+	if (version != b->blocks) {
+		blocks_tell(&b->scene);
+		blocks_reason(&b->scene, &b->state);
+		/* What lies ready may belong to it. */
+		desk_say(words, DESK_RECHECK, 0, 0);
+	}
+	b->blocks = version;
+}
+
+void book_rollback(struct book *b)
+{
+	struct err problem = b->state.error;
+	bool missing = b->state.key_missing;
+
+	/* A batch that is left alone stays so, and is not met again. */
+	b->state = b->before;
+	b->state.key_missing = missing;
+	b->state.error = problem;
+	b->hungry = true;
+	claim_forget(b->claim);
+}
+
+void book_limits(struct book *b, const struct limits *limits)
+{
+	limiter_change(b->scene.limiter, limits);
+	b->hungry = true;
+}
+
+void book_hungry(struct book *b)
+{
+	b->hungry = true;
+}
+
+bool book_is_hungry(const struct book *b)
+{
+	return b->hungry && most_to_start(b, 1) > 0;
+}
+
+int64_t book_next(const struct book *b, int64_t now_ms)
+{
+	int64_t due = claim_due(b->claim), next = limiter_next(b->scene.limiter);
+	int64_t mono = clock_mono_ms(), probe = health_next(b->scene.health, mono);
+	int64_t all[] = { due > 0 ? due : -1, next, probe < 0 ? -1 : now_ms + (probe - mono) };
+	int64_t least = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] > 0 && (least < 0 || all[i] < least))
+			least = all[i];
+	return least;
+}
+
+int book_capacity(const struct book *b, int ahead)
+{
+	return b->o.jobs + (b->urgent ? 0 : ahead);
+}
+
+static bool given_up(void *ctx, int64_t batch, int64_t queue)
+{
+	struct book *b = ctx;
+	struct err ignored = ERR_INIT;
+	const struct known *k = known_of(b, batch, &ignored);
+	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
+
+	if (k && k->target->problem.code != ERR_NONE)
+		return true;
+	return bucket && health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
+					 clock_mono_ms());
+}
+
+int book_open(struct book *b, struct err *e)
+{
+	int n = claim_open(b->claim, b->scene.db, given_up, b, e);
+
+	if (n == 0)
+		blocks_reason(&b->scene, &b->state);
+	return n;
+}
+
+int book_count(struct book *b, struct err *e)
+{
+	struct ledger_state *s = &b->state;
+
+	s->total = s->done = s->done_failed = s->retrying = 0;
+	for (int i = 0; i < b->n_known; i++) {
+		struct batch row CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(b->scene.db, b->known[i].target->batch, &row, e) < 0)
+			return -1;
+		s->total += row.total;
+		s->done += row.completed + row.failed + row.cancelled + row.expired;
+		s->done_failed += row.failed + row.cancelled + row.expired;
+		s->retrying += row.retrying;
+	}
+	return 0;
+}
+
+int64_t *book_batches(const struct book *b, int *n)
+{
+	int64_t *list = mem_alloc((size_t)(b->n_known + 1) * sizeof *list);
+
+	*n = 0;
+	for (int i = 0; i < b->n_known; i++)
+		if (b->known[i].started)
+			list[(*n)++] = b->known[i].target->batch;
+	return list;
+}
+
+struct ledger_state *book_state(struct book *b)
+{
+	return &b->state;
+}

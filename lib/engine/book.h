@@ -1,0 +1,67 @@
+/* book: what the ledger does inside a transaction: it settles what has ended
+ * and starts what there is room for.
+ *
+ *     book_begin() ... book_settle(), book_rescue(), book_start() ...
+ *     book_end() ... tx_commit() ... book_commit() or book_rollback()
+ *
+ * Here all that has a say comes together: the order of claims, the limits
+ * (engine/limiter.h), what is left alone (engine/health.h), the counters. */
+#ifndef FSL_ENGINE_BOOK_H
+#define FSL_ENGINE_BOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "engine/desk.h"
+#include "engine/health.h"
+#include "engine/job.h"
+#include "engine/ledger.h"
+
+struct book;
+
+struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o);
+void book_free(struct book *b);
+
+int book_begin(struct book *b, int64_t now_ms, struct err *e) MUST_CHECK;
+
+/* Settles all of both lists; they stay as they are, until book_drop(). */
+int book_settle(struct book *b, const struct job_list *ended, const struct job_list *unsent,
+		struct err *e) MUST_CHECK;
+/* Frees the jobs, or keeps them for later ones. */
+void book_drop(struct book *b, struct job_list *jobs);
+
+/* What dead workers had in flight is pending again; how many. */
+int book_rescue(struct book *b, struct err *e) MUST_CHECK;
+
+/* Starts at most `room` requests, which go to the end of `fresh`. */
+int book_start(struct book *b, int room, struct job_list *fresh, struct err *e) MUST_CHECK;
+
+/* Writes counters, limits and blocks. */
+int book_end(struct book *b, struct err *e) MUST_CHECK;
+void book_commit(struct book *b, struct desk_words *words);
+void book_rollback(struct book *b);
+
+/* Other limits, from the next transaction on. */
+void book_limits(struct book *b, const struct limits *limits);
+
+/* Another connection has committed, or time has passed: there may be something
+ * to start. */
+void book_hungry(struct book *b);
+/* May there be something to start? */
+bool book_is_hungry(const struct book *b);
+/* When there will be (wall clock); -1: nobody knows. */
+int64_t book_next(const struct book *b, int64_t now_ms);
+/* How many may be out at once: `jobs` slots, and what frees in a commit. */
+int book_capacity(const struct book *b, int ahead);
+/* How many of the batches are open and not given up. */
+int book_open(struct book *b, struct err *e) MUST_CHECK;
+
+/* Counts the batches of this run for progress. */
+int book_count(struct book *b, struct err *e) MUST_CHECK;
+/* The batches of which a request was started; to be freed. */
+int64_t *book_batches(const struct book *b, int *n);
+
+/* What the network thread is told; the book's own. */
+struct ledger_state *book_state(struct book *b);
+
+#endif

@@ -1,0 +1,87 @@
+/* health: when to leave a server, a model or a batch alone.  Pure: time comes
+ * as an argument, nothing is stored.
+ *
+ *   breaker  401 with a key, insufficient_quota: at once; 403, or 401 without a
+ *            key: after 10 in a row without a success.  The bucket (origin, key
+ *            and model) is left alone; what comes back stays pending.
+ *   hold     no answer (connect, DNS, TLS) on the last 20 attempts of an
+ *            origin, or 50 answers in a row of 5xx, no success between: the
+ *            origin is held, a probe is sent after 1, 2, 4 … 60 s, and what
+ *            fails meanwhile stays pending and loses no attempt.  After
+ *            give_up_ms it is given up for this run.
+ *   guard    the first 20 finished requests of a batch all failed in the same
+ *            way: the batch is left alone.
+ *
+ * An outage, an empty purse or a wrong model name must not turn a night's work
+ * into failures. */
+#ifndef FSL_ENGINE_HEALTH_H
+#define FSL_ENGINE_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/http.h"
+
+enum {
+	HEALTH_SILENT = 20, HEALTH_ERRORS = 50, HEALTH_REFUSED = 10, HEALTH_GUARD = 20,
+	HEALTH_PROBE_MS = 1000, HEALTH_PROBE_MAX_MS = 60000,
+	HEALTH_RETRY_MS = 600000,  /* with retry: a breaker lets one through after that */
+	HEALTH_MESSAGE = 240,
+};
+
+struct health_options {
+	bool no_hold, no_guard;
+	int64_t give_up_ms;   /* 0: never */
+	bool retry;           /* --forever: breakers and guards are tried again now and then */
+};
+
+struct health;
+struct health *health_new(const struct health_options *o);
+void health_free(struct health *h);
+
+/* One attempt has ended. */
+struct health_facts {
+	int64_t batch, bucket;
+	int origin;           /* a small number for each */
+	enum http_code code;
+	int status;           /* 0: no answer */
+	bool success, final;  /* final: it would end the request */
+	bool key, quota;      /* a key was sent; the body says insufficient_quota */
+	const char *message;  /* of the server, safe to print */
+};
+
+/* True: the request goes back to pending and the attempt does not count. */
+bool health_review(struct health *h, const struct health_facts *f, int64_t now_ms);
+
+/* How many of it may start: 0; 1: one to try; INT32_MAX: as many as there are.
+ * now_ms is monotonic, as everywhere here. */
+int64_t health_room(struct health *h, int64_t batch, int64_t bucket, int origin,
+		    int64_t now_ms);
+/* Is it left alone for the rest of this run? */
+bool health_given_up(struct health *h, int64_t batch, int64_t bucket, int origin,
+		     int64_t now_ms);
+
+/* One was started; one that was started has not been sent after all. */
+void health_started(struct health *h, int64_t batch, int64_t bucket, int origin);
+void health_unsent(struct health *h, int64_t batch, int64_t bucket, int origin);
+
+/* The batch has completed requests of before: no guard. */
+void health_trust(struct health *h, int64_t batch);
+
+/* When a held origin is probed next, or given up (monotonic); -1: none waits. */
+int64_t health_next(const struct health *h, int64_t now_ms);
+
+/* What is left alone: the i-th, from 0; false: there are no more. */
+struct health_block {
+	int64_t batch, bucket;   /* one of them; both 0: an origin */
+	int origin;
+	const char *reason;      /* "host_down", "unauthorized", "quota", "refused", "all_failing" */
+	const char *message;
+	int64_t since_ms;        /* monotonic */
+	int64_t next_ms;         /* monotonic: when it is tried again; 0: not in this run */
+	bool given_up;
+};
+bool health_block(const struct health *h, int i, int64_t now_ms, struct health_block *out);
+/* Changes with each new or lifted block. */
+int64_t health_version(const struct health *h);
+
+#endif

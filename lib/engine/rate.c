@@ -1,0 +1,85 @@
+#include "engine/rate.h"
+
+#include <stdbool.h>
+
+__extension__ typedef __int128 wide;
+
+enum { AHEAD_US = 3600 };
+
+/* Neither further back than can be caught up, nor further ahead than right. */
+static int64_t clamp(int64_t at_us, const struct limit_rate *r, int64_t now_us)
+{
+	int64_t ahead = r->interval_ms * 1000 + (int64_t)AHEAD_US * 1000000;
+
+	if (at_us < now_us - RATE_SLICE_US)
+		return now_us - RATE_SLICE_US;
+	return at_us > now_us + ahead ? now_us + ahead : at_us;
+}
+
+int64_t rate_room(int64_t at_us, const struct limit_rate *r, int64_t now_us)
+{
+	/* The first ever has nothing to catch up. */
+	at_us = at_us ? clamp(at_us, r, now_us) : now_us;
+	if (at_us > now_us)
+		return 0;
+	return (int64_t)((wide)(now_us - at_us) * r->n / ((wide)r->interval_ms * 1000)) + 1;
+}
+
+int64_t rate_after(int64_t at_us, const struct limit_rate *r, int64_t n, int64_t now_us)
+{
+	wide step = (wide)r->interval_ms * 1000 * n;
+
+	at_us = at_us ? clamp(at_us, r, now_us) : now_us;
+	/* Rounded up: the rate is never exceeded. */
+	return at_us + (int64_t)((step + (n > 0 ? r->n - 1 : 0)) / r->n);
+}
+
+int64_t rate_wake(int64_t at_us, const struct limit_rate *r, int64_t now_us)
+{
+	int64_t step = (int64_t)((wide)r->interval_ms * 1000 / r->n);
+
+	at_us = clamp(at_us, r, now_us);
+	return step < RATE_WAKE_US ? at_us + RATE_WAKE_US : at_us;
+}
+
+static bool wants(const struct bucket_share *s, int64_t now_ms)
+{
+	/* Also not from the future: a clock may have been set. */
+	return s->wants_ms > now_ms - RATE_WANTS_MS && s->wants_ms <= now_ms + RATE_WANTS_MS;
+}
+
+static int64_t less(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t rate_share(int64_t jobs, const struct bucket_share *shares, int n, int64_t me,
+		   int64_t now_ms)
+{
+	struct bucket_share mine = { .worker = me };
+	int64_t flying = 0, seekers = 1, reserved = 0, earlier = 0;
+
+	for (int i = 0; i < n; i++) {
+		flying += shares[i].in_flight;
+		if (shares[i].worker == me)
+			mine = shares[i];
+		else
+			seekers += wants(&shares[i], now_ms);
+	}
+	if (flying >= jobs)
+		return 0;
+	int64_t free = jobs - flying, part = jobs / seekers > 0 ? jobs / seekers : 1;
+	for (int i = 0; i < n; i++) {
+		const struct bucket_share *s = &shares[i];
+		if (s->worker == me || !wants(s, now_ms) || s->in_flight >= part)
+			continue;
+		reserved += part - s->in_flight;
+		if (s->served_ms < mine.served_ms)
+			earlier += part - s->in_flight;
+	}
+	int64_t beyond = free - reserved;
+	int64_t owed = mine.in_flight >= part ? 0 :
+		       less(part - mine.in_flight, jobs < seekers ? free - earlier : free);
+	int64_t room = owed > beyond ? owed : beyond;
+	return room > 0 ? room : 0;
+}
