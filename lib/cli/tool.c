@@ -275,22 +275,19 @@ static bool wants_color(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-static int read_config(const struct tool_program *p, const struct opt *const *tables,
-		       struct err *e)
+/* The options of all verbs: NULL-terminated, to be freed. */
+static const struct opt **all_options(const struct tool_program *p)
 {
-	const struct opt **others CLEANUP(mem_cleanup) = NULL;
+	const struct opt **all = mem_alloc(sizeof(*all));
 	size_t n = 0;
 	for (const struct tool_verb *v = p->verbs; v->run; v++) {
-		others = mem_resize(others, n + 2, sizeof(*others));
-		others[n] = NULL;
-		if (v->options)
-			others[n++] = v->options;
-		others[n] = NULL;
+		if (!v->options)
+			continue;
+		all = mem_resize(all, n + 2, sizeof(*all));
+		all[n++] = v->options;
+		all[n] = NULL;
 	}
-	if (common.config)
-		return opt_config(tables, others, p->name, common.config, true, e);
-	char *path CLEANUP(mem_cleanup) = home_file("XDG_CONFIG_HOME", ".config", "config");
-	return path ? opt_config(tables, others, p->name, path, false, e) : 0;
+	return all;
 }
 
 /* Everything struct tool has from the options. */
@@ -404,8 +401,19 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 		return print_version(p, e);
 	if (!v)
 		return complain_no_verb(p);
-	if (opt_environment(tables, e) < 0 || read_config(p, tables, e) < 0)
+	const struct opt **others CLEANUP(mem_cleanup) = all_options(p);
+	char *path CLEANUP(mem_cleanup) = NULL;
+	if (opt_environment(tables, e) < 0)
 		return -1;
+	if (!common.config)
+		path = home_file("XDG_CONFIG_HOME", ".config", "config");
+	const struct config_source config = {
+		.tables = tables, .others = others, .program = p->name,
+		.path = common.config ? common.config : path, .must_exist = common.config,
+	};
+	if (config_read(&config, e) < 0)
+		return -1;
+	t->config = &config;
 	set_log();
 	if (settle(t, e) < 0 || check_operands(t, v, e) < 0)
 		return -1;

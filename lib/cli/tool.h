@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/config.h"
 #include "cli/opt.h"
 
 enum tool_format { TOOL_TABLE, TOOL_PLAIN, TOOL_JSON };
@@ -38,6 +39,7 @@ struct tool {
 	bool color;              /* for stdout */
 	enum tool_progress progress;
 	int64_t progress_ms;     /* of --progress json:SECS; default 10000 */
+	const struct config_source *config; /* the config file, while the verb runs */
 	char **operands;
 	int n_operands;
 };
