@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/harden.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/user.h"
 #include "cli/create_opts.h"
 #include "cli/intake.h"
@@ -93,7 +94,7 @@ static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n
 		rc = report_add(&report, db, mine[i], e);
 	if (rc < 0)
 		return -1;
-	int status = report_status(&report, &sum, 0);
+	int status = report_status(&report, &sum, asked.max_failed);
 	if (!t->format_given || t->format != TOOL_JSON)
 		report_tell(&report, &sum, status);
 	else if (print_summary(&report, &sum, status, to_stdout, e) < 0)
@@ -149,6 +150,9 @@ static int check_options(const struct tool *t, struct err *e)
 		for (size_t i = 0; i < ARRAY_LEN(one_shot_only); i++)
 			if (o->dst == one_shot_only[i] && opt_source(o)[0] == '-')
 				return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
+	int64_t ignored;
+	if (asked.max_failed && num_portion(asked.max_failed, 0, &ignored, e) < 0)
+		return err_wrap(e, "--max-failed");
 	return create.retry_http && send_check_http(create.retry_http, e) < 0
 		       ? err_wrap(e, "--retry-http") : 0;
 }

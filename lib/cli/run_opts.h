@@ -15,6 +15,7 @@ struct run_opts {
 	bool fresh, retry_failed;
 	int64_t jobs, grace_ms;
 	bool all_users;
+	const char *max_failed; /* base/num.h, num_portion(); NULL: none */
 	const char *cacert, *proxy;
 };
 
@@ -37,6 +38,8 @@ struct run_opts {
 	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \
 	  .help = "after a signal: how long what is in flight may take", .dflt = "30s", \
 	  .max = 86400000 }, \
+	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(a).max_failed, .arg = "N|P%", \
+	  .help = "exit 0 with up to so many failed requests" }, \
 	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
 	  .help = "without operands: batches of every user" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \

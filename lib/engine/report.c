@@ -21,15 +21,20 @@ int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 	return 0;
 }
 
-int report_status(const struct report *r, const struct run_summary *s, int64_t max_failed)
+int report_status(const struct report *r, const struct run_summary *s, const char *max_failed)
 {
+	int64_t total = r->completed + r->failed + r->remaining, max = 0;
+	struct err e = ERR_INIT;
+
 	if (s->signal)
 		return 128 + s->signal;
 	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
 		return err_status(s->ledger.error.code);
 	if (r->remaining > 0)
 		return EXIT_REMAINS;
-	if (r->failed <= max_failed)
+	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
+		BUG("--max-failed: %s", e.msg);
+	if (r->failed <= max)
 		return EXIT_OK;
 	return r->completed == 0 ? EXIT_NOTHING : EXIT_SOME;
 }

@@ -109,7 +109,7 @@ static void test_text(void)
 		"7,654,321 attempts in 250ms", "large numbers");
 }
 
-static void is_status(int64_t completed, int64_t failed, int64_t remaining, int64_t max_failed,
+static void is_status(int64_t completed, int64_t failed, int64_t remaining, const char *max_failed,
 		      int want, const char *rule)
 {
 	struct report r = { .completed = completed, .failed = failed, .remaining = remaining };
@@ -123,21 +123,25 @@ static void test_status(void)
 	struct report left = { .completed = 1, .remaining = 2 };
 	struct run_summary s = { .reason = "signal", .signal = 15 };
 
-	is_status(0, 0, 0, 0, EXIT_OK, "there was nothing to do");
-	is_status(7, 0, 0, 0, EXIT_OK, "all succeeded");
-	is_status(7, 1, 0, 0, EXIT_SOME, "some failed");
-	is_status(0, 1, 0, 0, EXIT_NOTHING, "none succeeded");
-	is_status(7, 3, 0, 3, EXIT_OK, "with so many failures it is all right");
-	is_status(0, 3, 0, 3, EXIT_OK, "also if these are all");
-	is_status(7, 4, 0, 3, EXIT_SOME, "not with one more");
-	is_status(7, 0, 1, 3, EXIT_REMAINS, "something is left");
-	is_status(0, 9, 1, 0, EXIT_REMAINS, "which counts more than failures");
-	CHECK_INT(report_status(&left, &s, 0), 143, "a signal that stopped it");
+	is_status(0, 0, 0, NULL, EXIT_OK, "there was nothing to do");
+	is_status(7, 0, 0, NULL, EXIT_OK, "all succeeded");
+	is_status(7, 1, 0, NULL, EXIT_SOME, "some failed");
+	is_status(0, 1, 0, NULL, EXIT_NOTHING, "none succeeded");
+	is_status(7, 3, 0, "3", EXIT_OK, "with so many failures it is all right");
+	is_status(0, 3, 0, "3", EXIT_OK, "also if these are all");
+	is_status(7, 4, 0, "3", EXIT_SOME, "not with one more");
+	is_status(3, 1, 0, "25%", EXIT_OK, "a share of all");
+	is_status(3, 1, 0, "24.999999%", EXIT_SOME, "not with one more");
+	is_status(0, 3, 0, "100%", EXIT_OK, "all of them");
+	is_status(3, 1, 0, "0", EXIT_SOME, "none");
+	is_status(7, 0, 1, "3", EXIT_REMAINS, "something is left");
+	is_status(0, 9, 1, NULL, EXIT_REMAINS, "which counts more than failures");
+	CHECK_INT(report_status(&left, &s, NULL), 143, "a signal that stopped it");
 	s = (struct run_summary){ .reason = "key_unresolved", .ledger = { .key_missing = true } };
 	err_set(&s.ledger.error, ERR_NOPERM, "no key");
-	CHECK_INT(report_status(&left, &s, 0), 77, "a key that is missing, and nothing was done");
+	CHECK_INT(report_status(&left, &s, NULL), 77, "a key that is missing, and nothing was done");
 	s.ledger.failures = 1;
-	CHECK_INT(report_status(&left, &s, 0), EXIT_REMAINS, "or something was");
+	CHECK_INT(report_status(&left, &s, NULL), EXIT_REMAINS, "or something was");
 }
 
 static int told_status;
