@@ -126,8 +126,8 @@ static int run_import(struct tool *t, struct err *e)
 		bad += asked.bad;
 		if (rc < 0)
 			tool_complain(e);
-		if (rc < 0 && tool_status(e->code) > worst)
-			worst = tool_status(e->code);
+		if (rc < 0 && err_status(e->code) > worst)
+			worst = err_status(e->code);
 	}
 	if (skipped && outfile_commit(skipped, e) < 0)
 		return -1;

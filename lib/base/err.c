@@ -104,6 +104,27 @@ int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
 		       strerror_r(number, reason, sizeof(reason)));
 }
 
+int err_status(enum err_code code)
+{
+	switch (code) {
+	case ERR_NONE:
+	case ERR_PIPE: return EXIT_OK;
+	case ERR_NOTFOUND: return 5;
+	case ERR_STATE: return 6;
+	case ERR_USAGE: return 64;
+	case ERR_INPUT: return 65;
+	case ERR_NOINPUT: return 66;
+	case ERR_UNAVAILABLE: return 69;
+	case ERR_INTERNAL: return 70;
+	case ERR_CANTCREAT: return 73;
+	case ERR_IO: return 74;
+	case ERR_BUSY: return 75;
+	case ERR_NOPERM: return 77;
+	case ERR_CONFIG: return 78;
+	}
+	BUG("unknown error code %d", (int)code);
+}
+
 void err_bug(const char *file, int line, const char *fmt, ...)
 {
 	char what[512], text[1024];

@@ -11,7 +11,15 @@
 #ifndef FSL_BASE_ERR_H
 #define FSL_BASE_ERR_H
 
-/* What kind of failure; cli/tool turns it into the exit status behind it. */
+/* Exit statuses of what is no failure of the program itself. */
+enum {
+	EXIT_OK = 0,
+	EXIT_NOTHING = 1, /* done; nothing succeeded */
+	EXIT_SOME = 3,    /* done; some failed */
+	EXIT_REMAINS = 4, /* stopped early, work remains */
+};
+
+/* What kind of failure, with its exit status. */
 enum err_code {
 	ERR_NONE = 0,
 	ERR_NOTFOUND,    /*  5: no such file, batch, request, ... */
@@ -53,6 +61,9 @@ int err_hint(struct err *e, const char *fmt, ...)
 /* Like err_set(), with ": strerror(errno)" behind the message. */
 int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The exit status of an error. */
+int err_status(enum err_code code);
 
 /* For results that must be looked at. */
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -180,6 +180,24 @@ int num_size(const char *text, int64_t min, int64_t max, int64_t *out,
 	return err_hint(e, "write it in bytes or with a unit: 64k, 200M or 2G");
 }
 
+int num_portion(const char *text, int64_t total, int64_t *out, struct err *e)
+{
+	size_t n = strlen(text);
+	int64_t micro;
+
+	if (n > 0 && text[n - 1] == '%') {
+		char *number CLEANUP(mem_cleanup) = mem_copy(text, n - 1);
+		if (num_micro(number, 0, INT64_C(100) * MILLION, &micro, e) == 0) {
+			*out = (int64_t)((wide)total * micro / (INT64_C(100) * MILLION));
+			return 0;
+		}
+	} else if (num_int(text, 0, INT64_MAX, out, e) == 0) {
+		return 0;
+	}
+	return err_set(e, ERR_USAGE, "'%s' is neither a number nor a percentage",
+		       safe_show(span_of(text), SHOWN));
+}
+
 char *num_count(int64_t n, char *buf)
 {
 	uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;

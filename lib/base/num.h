@@ -28,6 +28,10 @@ int num_duration(const char *text, int64_t min_ms, int64_t max_ms,
 int num_size(const char *text, int64_t min, int64_t max, int64_t *out,
 	     struct err *e) MUST_CHECK;
 
+/* A number, or a percentage of `total` (at most 6 digits behind the point,
+ * rounded down): "10", "2.5%"; 0 to INT64_MAX, 0% to 100%. */
+int num_portion(const char *text, int64_t total, int64_t *out, struct err *e) MUST_CHECK;
+
 /* The same the other way round, for people.  `buf` has NUM_BUF bytes and is
  * returned. */
 enum { NUM_BUF = 40 };

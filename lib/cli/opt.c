@@ -1,16 +1,13 @@
 #include "cli/opt.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "base/lines.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
 
-enum { NAME_MAX_LEN = 64 /* of a name worth a suggestion */, CONFIG_LINE = 65536 };
+enum { NAME_MAX_LEN = 64 /* of a name worth a suggestion */ };
 #define MOST_NUMBER INT64_C(1000000000000000)
 #define MOST_MS (INT64_C(36500) * 86400000)
 #define MOST_BYTES (INT64_C(1) << 50)
@@ -156,11 +153,16 @@ static const struct opt *find(const struct opt *const *tables, struct span name,
 	return NULL;
 }
 
-static const char *nearest_option(const struct opt *const *tables, const char *name)
+const struct opt *opt_named(const struct opt *const *tables, struct span name)
+{
+	return find(tables, name, 0);
+}
+
+const char *opt_nearest_option(const struct opt *const *tables, const char *name)
 {
 	const char **names CLEANUP(mem_cleanup) = NULL;
 	size_t n = 0;
-	for (int t = 0; tables[t]; t++) {
+	for (int t = 0; tables && tables[t]; t++) {
 		for (const struct opt *o = tables[t]; o->kind != OPT_END; o++) {
 			names = mem_resize(names, n + 2, sizeof(*names));
 			names[n++] = o->name;
@@ -176,7 +178,7 @@ static int unknown_long(const struct opt *const *tables, struct span name, struc
 {
 	char *z CLEANUP(mem_cleanup) = mem_copy(name.p, name.n);
 	err_set(e, ERR_USAGE, "unknown option '--%s'", safe_show(name, 60));
-	const char *near = nearest_option(tables, z);
+	const char *near = opt_nearest_option(tables, z);
 	return near ? err_hint(e, "did you mean --%s?", near) : -1;
 }
 
@@ -217,8 +219,8 @@ static int read_long(const struct opt *const *tables, int argc, char **argv, int
 		return unknown_long(tables, name, e);
 	if (is_switch(o) && value)
 		return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
-	if (is_switch(o) || value)
-		return line_value(o, value, set, e) < 0 ? -1 : 1;
+	if (is_switch(o) || value || o->bare)
+		return line_value(o, value ? value : o->bare, set, e) < 0 ? -1 : 1;
 	if (i + 1 >= argc)
 		return err_set(e, ERR_USAGE, "--%s needs a value: %s", o->name, o->arg);
 	return line_value(o, argv[i + 1], set, e) < 0 ? -1 : 2;
@@ -236,8 +238,8 @@ static int read_group(const struct opt *const *tables, int argc, char **argv, in
 				return -1;
 			continue;
 		}
-		if (p[1])
-			return line_value(o, p + 1, set, e) < 0 ? -1 : 1;
+		if (p[1] || o->bare)
+			return line_value(o, p[1] ? p + 1 : o->bare, set, e) < 0 ? -1 : 1;
 		if (i + 1 >= argc)
 			return err_set(e, ERR_USAGE, "-%c, --%s needs a value: %s",
 				       o->letter, o->name, o->arg);
@@ -345,118 +347,53 @@ int opt_environment(const struct opt *const *tables, struct err *e)
 	return 0;
 }
 
-struct config {
-	const struct opt *const *tables, *const *others;
-	const char *program;
-	bool mine;    /* we are in a section of `program`, or before any */
-	bool section; /* we are in one */
-	int64_t number;
-};
-
-static struct span trim(struct span v)
+/* A value of a config file: NULL for what takes none. */
+static int file_value(const struct opt *o, struct span value, char **out, struct err *e)
 {
-	while (v.n > 0 && strchr(" \t\r", v.p[0])) {
-		v.p++;
-		v.n--;
-	}
-	while (v.n > 0 && strchr(" \t\r", v.p[v.n - 1]))
-		v.n--;
-	return v;
-}
-
-static int config_set(struct config *c, const struct opt *o, struct span value,
-		      struct err *e)
-{
-	if (is_switch(o) && value.p)
-		return err_set(e, ERR_CONFIG, "%s takes no value", o->name);
-	if (!is_switch(o) && value.n == 0)
+	*out = NULL;
+	if (is_switch(o))
+		return value.p ? err_set(e, ERR_CONFIG, "%s takes no value", o->name) : 0;
+	if (!value.p && o->bare)
+		value = span_of(o->bare);
+	if (value.n == 0)
 		return err_set(e, ERR_CONFIG, "%s needs a value: %s", o->name, o->arg);
-	if (given_rank(o) > RANK_CONFIG)
-		return 0;
-	char *z = NULL;
-	if (value.p) {
-		z = mem_copy(value.p, value.n);
-		list_add(&kept, z);
-	}
-	if (set_value(o, z, e) < 0)
-		return err_wrap(e, "%s", o->name);
-	given_note(o, RANK_CONFIG, "config:%lld", (long long)c->number);
+	*out = mem_copy(value.p, value.n);
 	return 0;
 }
 
-static int config_line(struct config *c, struct span line, struct err *e)
+int opt_set_file(const struct opt *o, struct span value, int64_t line, struct err *e)
 {
-	line = trim(line);
-	if (line.n == 0 || line.p[0] == '#')
-		return 0;
-	if (memchr(line.p, '\0', line.n))
-		return err_set(e, ERR_CONFIG, "a NUL byte");
-	if (line.p[0] == '[') {
-		if (line.p[line.n - 1] != ']')
-			return err_set(e, ERR_CONFIG, "']' is missing");
-		c->section = true;
-		c->mine = span_is(trim((struct span){ line.p + 1, line.n - 2 }), c->program);
-		return 0;
-	}
-	if (!c->mine)
-		return 0;
-	struct span name = line, value = SPAN_NONE;
-	for (size_t i = 0; i < line.n; i++) {
-		if (strchr(" \t=", line.p[i])) {
-			name.n = i;
-			value = trim((struct span){ line.p + i, line.n - i });
-			break;
-		}
-	}
-	if (value.n > 0 && value.p[0] == '=')
-		value = trim((struct span){ value.p + 1, value.n - 1 });
-	const struct opt *o = find(c->tables, name, 0);
-	if (o)
-		return config_set(c, o, value, e);
-	if (!c->section || find(c->others, name, 0))
-		return 0;
-	char *z CLEANUP(mem_cleanup) = mem_copy(name.p, name.n);
-	err_set(e, ERR_CONFIG, "unknown option '%s'", safe_show(name, 60));
-	const char *near = nearest_option(c->tables, z);
-	if (!near && c->others)
-		near = nearest_option(c->others, z);
-	return near ? err_hint(e, "did you mean %s?", near) : -1;
-}
-
-static void close_lines(struct lines **l)
-{
-	lines_close(*l);
-}
-
-int opt_config(const struct opt *const *tables, const struct opt *const *others,
-	       const char *program, const char *path, bool must_exist, struct err *e)
-{
-	if (access(path, F_OK) < 0) {
-		if (!must_exist)
-			return 0;
-		return err_sys(e, ERR_CONFIG, "config file %s",
-			       safe_show(span_of(path), 200));
-	}
-	struct lines *l CLEANUP(close_lines) = lines_open(path, CONFIG_LINE, e);
-	if (!l) {
-		e->code = ERR_CONFIG;
+	char *z;
+	if (file_value(o, value, &z, e) < 0)
 		return -1;
+	if (given_rank(o) > RANK_CONFIG) {
+		free(z);
+		return 0;
 	}
-	struct config c = { tables, others, program, true, false, 0 };
-	struct span line;
-	int rc;
-	while ((rc = lines_next(l, &line, e)) > 0) {
-		c.number = lines_number(l);
-		if (config_line(&c, line, e) < 0) {
-			rc = -1;
-			err_wrap(e, "%s:%lld", safe_show(span_of(path), 200),
-				 (long long)c.number);
-			break;
-		}
-	}
-	if (rc < 0)
-		e->code = ERR_CONFIG;
-	return rc;
+	if (z)
+		list_add(&kept, z);
+	if (set_value(o, z, e) < 0)
+		return err_wrap(e, "%s", o->name);
+	given_note(o, RANK_CONFIG, "config:%lld", (long long)line);
+	return 0;
+}
+
+int opt_check_file(const struct opt *o, struct span value, struct err *e)
+{
+	union {
+		bool flag;
+		int count;
+		int64_t number;
+		const char *text;
+	} nowhere = { .number = 0 };
+	struct opt copy = *o;
+	char *z CLEANUP(mem_cleanup) = NULL;
+	copy.dst = &nowhere;
+	if (file_value(o, value, &z, e) < 0)
+		return -1;
+	if (o->kind != OPT_LIST && set_value(&copy, z, e) < 0)
+		return err_wrap(e, "%s", o->name);
+	return 0;
 }
 
 static size_t least(size_t a, size_t b)

@@ -5,7 +5,9 @@
  * and --name value, short flags group (-nq), a short option takes the rest of
  * its word or the next word.  "-" is an operand.  A flag takes no value
  * (--quiet=yes is an error).  The last of a repeated option wins, but for
- * lists.  Long options may not be abbreviated.
+ * lists.  Long options may not be abbreviated.  An option with a value of its
+ * own ("--exclusive", which means "--exclusive=fail") takes another one behind
+ * the = only.
  *
  * Precedence: command line, environment variable (when set and not empty),
  * config file, default.  All four go through the same checks; an error names
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/span.h"
 
 enum opt_kind {
 	OPT_END = 0,  /* closes a table */
@@ -46,6 +49,7 @@ struct opt {
 	int64_t min, max;   /* for the numbers; max 0 means the kind's own:
 			     * 10^15, 10^9 units, 100 years, 1 PiB */
 	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
+	const char *bare;   /* the value if none is given; NULL: one must be */
 };
 
 struct opt_list {
@@ -69,22 +73,21 @@ int opt_parse(const struct opt *const *tables, int argc, char **argv,
 int opt_first_operand(const struct opt *const *tables, int argc, char **argv,
 		      struct err *e) MUST_CHECK;
 
-/* Then the environment, and then the config file, for options not given yet.
- * In the environment a flag is 1, true, yes, on or 0, false, no, off (as if
- * not set), and a count is a number.  What options of the config file point
- * to lives until the next opt_parse().
- *
- * Config: one long option a line ("jobs 32", "jobs = 32", "quiet"; the value is
- * the rest of the line, quotes mean nothing), '#' at the start of a line is a
- * comment, "[fsl-run]" starts the section of one program; what stands before
- * any section is for all of them, and there an option that `program` does not
- * have is no error.  Options of the tables in `others` (may be NULL) are those
- * of other verbs and passed over.  A missing file is an error only if
- * `must_exist`.  All its errors are ERR_CONFIG. */
+/* Then the environment, for options not given yet.  There a flag is 1, true,
+ * yes, on or 0, false, no, off (as if not set), and a count is a number. */
 int opt_environment(const struct opt *const *tables, struct err *e) MUST_CHECK;
-int opt_config(const struct opt *const *tables, const struct opt *const *others,
-	       const char *program, const char *path, bool must_exist,
-	       struct err *e) MUST_CHECK;
+
+/* For cli/config.h, which reads the config file after that.  A value is
+ * SPAN_NONE if there is none.  Setting does nothing for what was given
+ * already; what the options then point to lives until the next opt_parse().
+ * Checking sets nothing, and sees no range of a list. */
+const struct opt *opt_named(const struct opt *const *tables, struct span name);
+int opt_set_file(const struct opt *o, struct span value, int64_t line,
+		 struct err *e) MUST_CHECK;
+int opt_check_file(const struct opt *o, struct span value, struct err *e) MUST_CHECK;
+
+/* The option of the tables (may be NULL) whose name is nearest, or NULL. */
+const char *opt_nearest_option(const struct opt *const *tables, const char *name);
 
 /* The name among `names` (NULL-terminated) that is nearest to `given` by edit
  * distance, or NULL if none is near (more than a third of it off). */

@@ -1,11 +1,25 @@
 /* run_opts: what fsl-run itself is told, as rows of an option table.
  *
- * `a` has members for them: input, output, errors, cacert, proxy (const char *),
- * jobs, grace_ms (int64_t), fresh, retry_failed, all_users (bool). */
+ *     static struct run_opts asked = RUN_OPTS_INIT;
+ *     static const struct opt options[] = {
+ *             RUN_OPTS(asked)
+ *             { .kind = OPT_END },
+ *     }; */
 #ifndef FSL_CLI_RUN_OPTS_H
 #define FSL_CLI_RUN_OPTS_H
 
 #include "cli/opt.h"
+
+struct run_opts {
+	const char *input, *output, *errors; /* NULL: not given */
+	bool fresh, retry_failed;
+	int64_t jobs, grace_ms;
+	bool all_users;
+	const char *max_failed; /* base/num.h, num_portion(); NULL: none */
+	const char *cacert, *proxy;
+};
+
+#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000 }
 
 #define RUN_OPTS(a) \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
@@ -24,6 +38,8 @@
 	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \
 	  .help = "after a signal: how long what is in flight may take", .dflt = "30s", \
 	  .max = 86400000 }, \
+	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(a).max_failed, .arg = "N|P%", \
+	  .help = "exit 0 with up to so many failed requests" }, \
 	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
 	  .help = "without operands: batches of every user" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \

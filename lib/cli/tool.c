@@ -145,27 +145,6 @@ static int data_finish(struct err *e)
 	return data_result(e);
 }
 
-int tool_status(enum err_code code)
-{
-	switch (code) {
-	case ERR_NONE:
-	case ERR_PIPE: return EXIT_OK;
-	case ERR_NOTFOUND: return 5;
-	case ERR_STATE: return 6;
-	case ERR_USAGE: return 64;
-	case ERR_INPUT: return 65;
-	case ERR_NOINPUT: return 66;
-	case ERR_UNAVAILABLE: return 69;
-	case ERR_INTERNAL: return 70;
-	case ERR_CANTCREAT: return 73;
-	case ERR_IO: return 74;
-	case ERR_BUSY: return 75;
-	case ERR_NOPERM: return 77;
-	case ERR_CONFIG: return 78;
-	}
-	BUG("unknown error code %d", (int)code);
-}
-
 void tool_complain(const struct err *e)
 {
 	log_error("%s", e->msg);
@@ -186,7 +165,7 @@ static int each_one(struct tool *t, tool_operand_fn *fn, const char *operand,
 	if (status >= 0 || (e->code != ERR_NOTFOUND && e->code != ERR_STATE))
 		return status;
 	tool_complain(e);
-	return tool_status(e->code);
+	return err_status(e->code);
 }
 
 static int each_line(struct tool *t, tool_operand_fn *fn, void *ctx, struct err *e)
@@ -296,22 +275,19 @@ static bool wants_color(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-static int read_config(const struct tool_program *p, const struct opt *const *tables,
-		       struct err *e)
+/* The options of all verbs: NULL-terminated, to be freed. */
+static const struct opt **all_options(const struct tool_program *p)
 {
-	const struct opt **others CLEANUP(mem_cleanup) = NULL;
+	const struct opt **all = mem_alloc(sizeof(*all));
 	size_t n = 0;
 	for (const struct tool_verb *v = p->verbs; v->run; v++) {
-		others = mem_resize(others, n + 2, sizeof(*others));
-		others[n] = NULL;
-		if (v->options)
-			others[n++] = v->options;
-		others[n] = NULL;
+		if (!v->options)
+			continue;
+		all = mem_resize(all, n + 2, sizeof(*all));
+		all[n++] = v->options;
+		all[n] = NULL;
 	}
-	if (common.config)
-		return opt_config(tables, others, p->name, common.config, true, e);
-	char *path CLEANUP(mem_cleanup) = home_file("XDG_CONFIG_HOME", ".config", "config");
-	return path ? opt_config(tables, others, p->name, path, false, e) : 0;
+	return all;
 }
 
 /* Everything struct tool has from the options. */
@@ -373,7 +349,7 @@ static int complain_no_verb(const struct tool_program *p)
 	help_usage(p, NULL, &text);
 	fputs(str_z(&text), stderr);
 	log_note("hint: '%s --help' lists the verbs", p->name);
-	return tool_status(ERR_USAGE);
+	return err_status(ERR_USAGE);
 }
 
 static const struct tool_verb *find_verb(const struct tool_program *p, const char *name,
@@ -425,8 +401,19 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 		return print_version(p, e);
 	if (!v)
 		return complain_no_verb(p);
-	if (opt_environment(tables, e) < 0 || read_config(p, tables, e) < 0)
+	const struct opt **others CLEANUP(mem_cleanup) = all_options(p);
+	char *path CLEANUP(mem_cleanup) = NULL;
+	if (opt_environment(tables, e) < 0)
 		return -1;
+	if (!common.config)
+		path = home_file("XDG_CONFIG_HOME", ".config", "config");
+	const struct config_source config = {
+		.tables = tables, .others = others, .program = p->name,
+		.path = common.config ? common.config : path, .must_exist = common.config,
+	};
+	if (config_read(&config, e) < 0)
+		return -1;
+	t->config = &config;
 	set_log();
 	if (settle(t, e) < 0 || check_operands(t, v, e) < 0)
 		return -1;
@@ -464,7 +451,7 @@ static void open_standard_fds(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			_exit(tool_status(ERR_INTERNAL));
+			_exit(err_status(ERR_INTERNAL));
 }
 
 int tool_main(const struct tool_program *p, int argc, char **argv)
@@ -483,11 +470,11 @@ int tool_main(const struct tool_program *p, int argc, char **argv)
 				 t.verb ? t.verb : "");
 		if (printed)
 			tool_complain(&e);
-		status = tool_status(e.code);
+		status = err_status(e.code);
 	}
 	if (data_finish(&e) < 0 && e.code != ERR_PIPE && !printed) {
 		tool_complain(&e);
-		status = tool_status(e.code);
+		status = err_status(e.code);
 	}
 	free(t.operands);
 	free(t.db);

@@ -20,15 +20,8 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/config.h"
 #include "cli/opt.h"
-
-/* The exit statuses a verb returns itself; errors have theirs in err.h. */
-enum {
-	EXIT_OK = 0,
-	EXIT_NOTHING = 1, /* done; nothing succeeded */
-	EXIT_SOME = 3,    /* done; some failed */
-	EXIT_REMAINS = 4, /* stopped early, work remains */
-};
 
 enum tool_format { TOOL_TABLE, TOOL_PLAIN, TOOL_JSON };
 enum tool_progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
@@ -46,11 +39,12 @@ struct tool {
 	bool color;              /* for stdout */
 	enum tool_progress progress;
 	int64_t progress_ms;     /* of --progress json:SECS; default 10000 */
+	const struct config_source *config; /* the config file, while the verb runs */
 	char **operands;
 	int n_operands;
 };
 
-/* Runs one verb: an exit status from 0 up, or -1 with *e. */
+/* Runs one verb: an exit status from 0 up (EXIT_… of base/err.h), or -1 with *e. */
 typedef int tool_run_fn(struct tool *t, struct err *e);
 
 struct tool_verb {
@@ -73,9 +67,6 @@ struct tool_program {
 
 /* The whole of main().  Returns the exit status. */
 int tool_main(const struct tool_program *p, int argc, char **argv);
-
-/* The exit status of an error. */
-int tool_status(enum err_code code);
 
 /* Prints "program: message" and the hint on stderr, through log.h. */
 void tool_complain(const struct err *e);

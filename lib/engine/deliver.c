@@ -40,25 +40,12 @@ static int check(const struct deliver *d, int n, struct err *e)
 }
 
 /* How many error lines are fine; -1: nothing was said. */
-static int parse_max_failed(const char *text, int64_t total, int64_t *max, struct err *e)
+static int read_max_failed(const char *text, int64_t total, int64_t *max, struct err *e)
 {
-	size_t n = text ? strlen(text) : 0;
-
 	*max = -1;
-	if (!text)
+	if (!text || num_portion(text, total, max, e) == 0)
 		return 0;
-	if (n > 0 && text[n - 1] == '%') {
-		char *number CLEANUP(mem_cleanup) = mem_copy(text, n - 1);
-		int64_t micro;
-		if (num_micro(number, 0, 100000000, &micro, e) == 0) {
-			*max = (int64_t)((__int128)total * micro / 100000000);
-			return 0;
-		}
-	} else if (num_int(text, 0, INT64_MAX, max, e) == 0) {
-		return 0;
-	}
-	return err_set(e, ERR_USAGE, "--max-failed: '%s' is neither a number nor a percentage",
-		       safe_show(span_of(text), SHOWN));
+	return err_wrap(e, "--max-failed");
 }
 
 static int on_line(void *ctx, int64_t row, bool success, struct span line, struct err *e)
@@ -143,7 +130,7 @@ int deliver_batches(struct db *db, const struct batch *list, int n, const struct
 
 	for (int i = 0; i < n; i++)
 		total += list[i].total;
-	if (check(d, n, e) < 0 || parse_max_failed(d->max_failed, total, &max, e) < 0)
+	if (check(d, n, e) < 0 || read_max_failed(d->max_failed, total, &max, e) < 0)
 		return -1;
 	o.out = outfile_open(d->output, e);
 	if (!o.out || (d->errors && !(o.errors = outfile_open(d->errors, e))))

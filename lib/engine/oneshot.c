@@ -218,3 +218,58 @@ int oneshot_write(struct db *db, const struct batch *b, const char *output,
 	outfile_close(sinks[1].file);
 	return rc < 0 ? -1 : 0;
 }
+
+static void clear(const struct oneshot *o)
+{
+	if (o->clear)
+		o->clear(o->ctx);
+}
+
+static void on_progress(void *ctx, int64_t lines, int64_t bytes)
+{
+	const struct oneshot *o = ctx;
+
+	if (o->progress)
+		o->progress(o->ctx, lines, bytes);
+}
+
+static void on_problem(void *ctx, const char *file, int64_t line,
+		       const struct line_problem *why)
+{
+	clear(ctx);
+	import_complain(file, line, why);
+}
+
+int oneshot_begin(struct oneshot *o, const struct create_options *co, const char *db_path,
+		  enum db_mode mode, struct db **db, struct batch *out, struct err *e)
+{
+	struct create c CLEANUP(create_release) = CREATE_INIT;
+	struct import im = IMPORT_INIT;
+
+	if (o->output && o->errors && outfile_same(o->output, o->errors))
+		return err_set(e, ERR_USAGE, "-o and -e are the same file");
+	if (create_make(co, &c, e) < 0 || oneshot_check(o->output, o->errors, e) < 0)
+		return -1;
+	*db = db_open(db_path, mode, e);
+	if (!*db)
+		return -1;
+	create_import(co, o->input, &im);
+	im.problem = on_problem;
+	im.progress = on_progress;
+	im.ctx = o;
+	int rc = oneshot_batch(*db, &im, &c, o, out, e);
+	clear(o);
+	if (rc == 0)
+		oneshot_tell(o, out);
+	return rc;
+}
+
+int oneshot_end(const struct oneshot *o, struct db *db, int64_t batch, struct err *e)
+{
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	bool streamed = o->output && strcmp(o->output, "-") == 0;
+
+	if (batch_get(db, batch, &b, e) < 0)
+		return -1;
+	return oneshot_write(db, &b, streamed ? NULL : o->output, o->errors, e);
+}

@@ -11,15 +11,33 @@
 #include "domain/import.h"
 
 struct oneshot {
+	const char *input;           /* a path or "-" */
+	const char *output, *errors; /* NULL: not asked for */
 	bool fresh;         /* --new: everything anew */
 	bool retry_failed;  /* --retry-failed: what failed, once more */
+	/* While the input is read; `clear` before something is said on stderr.
+	 * May be NULL. */
+	void (*progress)(void *ctx, int64_t lines, int64_t bytes);
+	void (*clear)(void *ctx);
+	void *ctx;
 	/* Found: */
 	bool resumed;       /* it was there, with work left */
 	bool finished;      /* it was there and is terminal */
 	int64_t reopened;   /* by retry_failed */
 };
 
-/* Finds or makes the batch of `im`'s input; `c` is completed with the file. */
+/* All that comes before the first request: checks options and outputs, opens
+ * the state file (the caller closes *db, also on failure), imports, finds or
+ * makes the batch and tells.  Bad lines are told on stderr. */
+int oneshot_begin(struct oneshot *o, const struct create_options *co, const char *db_path,
+		  enum db_mode mode, struct db **db, struct batch *out,
+		  struct err *e) MUST_CHECK;
+
+/* All that comes after the last: writes the outputs, but for "-". */
+int oneshot_end(const struct oneshot *o, struct db *db, int64_t batch,
+		struct err *e) MUST_CHECK;
+
+/* The steps of these two.  Finds or makes the batch of `im`'s input; `c` is completed with the file. */
 int oneshot_batch(struct db *db, struct import *im, struct create *c,
 		  struct oneshot *o, struct batch *out, struct err *e) MUST_CHECK;
 

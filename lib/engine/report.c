@@ -1,6 +1,10 @@
 #include "engine/report.h"
 
+#include <unistd.h>
+
 #include "base/jsonw.h"
+#include "base/log.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "domain/batch.h"
 
@@ -15,6 +19,24 @@ int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 	r->remaining += b.pending + b.processing;
 	r->batches++;
 	return 0;
+}
+
+int report_status(const struct report *r, const struct run_summary *s, const char *max_failed)
+{
+	int64_t total = r->completed + r->failed + r->remaining, max = 0;
+	struct err e = ERR_INIT;
+
+	if (s->signal)
+		return 128 + s->signal;
+	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
+		return err_status(s->ledger.error.code);
+	if (r->remaining > 0)
+		return EXIT_REMAINS;
+	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
+		BUG("--max-failed: %s", e.msg);
+	if (r->failed <= max)
+		return EXIT_OK;
+	return r->completed == 0 ? EXIT_NOTHING : EXIT_SOME;
 }
 
 void report_json(const struct report *r, const struct run_summary *s, int status,
@@ -62,4 +84,17 @@ void report_text(const struct report *r, const struct run_summary *s, struct str
 		str_addf(out, "%s%s %s", i ? ", " : " (again after ", s->retries[i].name,
 			 num_count(s->retries[i].n, a));
 	str_addf(out, "%s in %s", s->n_retries ? ")" : "", num_duration_text(s->took_ms, a));
+}
+
+void report_tell(const struct report *r, const struct run_summary *s, int status)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (status == EXIT_OK && !isatty(STDERR_FILENO) && !log_shows(LOG_INFO))
+		return;
+	report_text(r, s, &text);
+	log_note("%s", str_z(&text));
+	if (r->failed > 0)
+		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
+			 "those once more");
 }

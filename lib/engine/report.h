@@ -14,6 +14,13 @@ struct report {
 	int batches;
 };
 
+/* The exit status of the run; `max_failed`: with so many failed requests it is
+ * still EXIT_OK ("10", "2.5%" of all: num_portion() takes it), NULL: none.  128 and the number of the signal that stopped it;
+ * EXIT_REMAINS while something is left; that of the error if a key was not found
+ * and nothing else was done. */
+int report_status(const struct report *r, const struct run_summary *s,
+		  const char *max_failed);
+
 int report_add(struct report *r, struct db *db, int64_t batch, struct err *e) MUST_CHECK;
 
 /* {"event":"summary","reason":…,"exit":…,…,"usage":{…}}, one line. */
@@ -23,5 +30,9 @@ void report_json(const struct report *r, const struct run_summary *s, int status
 /* "drained: 118 completed, 2 failed, 0 left; 131 attempts (again after 429 7)
  * in 1m01s". */
 void report_text(const struct report *r, const struct run_summary *s, struct str *out);
+
+/* Says that on stderr, with a hint if something failed: on a terminal always,
+ * elsewhere with -v or when something is wrong (cron mails every byte). */
+void report_tell(const struct report *r, const struct run_summary *s, int status);
 
 #endif

@@ -74,6 +74,19 @@ static void too_long(void)
 	CHECK(strlen(e.msg) >= sizeof(e.msg) - 5, "what is no UTF-8 is cut all the same");
 }
 
+static void statuses(void)
+{
+	static const struct { enum err_code code; int status; } all[] = {
+		{ ERR_NONE, 0 }, { ERR_PIPE, 0 }, { ERR_NOTFOUND, 5 }, { ERR_STATE, 6 },
+		{ ERR_USAGE, 64 }, { ERR_INPUT, 65 }, { ERR_NOINPUT, 66 }, { ERR_UNAVAILABLE, 69 },
+		{ ERR_INTERNAL, 70 }, { ERR_CANTCREAT, 73 }, { ERR_IO, 74 }, { ERR_BUSY, 75 },
+		{ ERR_NOPERM, 77 }, { ERR_CONFIG, 78 },
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		CHECK_INT(err_status(all[i].code), all[i].status, "exit status of error %d",
+			  (int)all[i].code);
+}
+
 static void system_errors(void)
 {
 	struct err e = ERR_INIT;
@@ -107,6 +120,7 @@ int main(void)
 	set_and_wrap();
 	one_line();
 	too_long();
+	statuses();
 	system_errors();
 	bugs();
 	return unit_done();

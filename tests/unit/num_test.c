@@ -196,8 +196,47 @@ static void texts(void)
 	SHOWN(num_size_text, sizes_);
 }
 
+static void portion(const char *text, int64_t total, int64_t want, const char *rule)
+{
+	struct err e = ERR_INIT;
+	int64_t got = -7;
+
+	if (want < 0) {
+		CHECK(num_portion(text, total, &got, &e) < 0 && e.code == ERR_USAGE &&
+		      strstr(e.msg, "is neither a number nor a percentage") && got == -7,
+		      "refused: %s", rule);
+		return;
+	}
+	CHECK_INT(num_portion(text, total, &got, &e), 0, "%s: %s of %lld", rule, text,
+		  (long long)total);
+	CHECK_INT(got, want, "%s: how many", rule);
+}
+
+static void portions(void)
+{
+	portion("0", 50, 0, "none");
+	portion("10", 3, 10, "a number, whatever the total");
+	portion("9223372036854775807", 0, INT64_MAX, "the largest");
+	portion("0%", 50, 0, "nothing");
+	portion("100%", 50, 50, "all");
+	portion("2.5%", 1000, 25, "a share");
+	portion("2.5%", 39, 0, "rounded down");
+	portion("33.333333%", 3, 0, "just less than one");
+	portion("50%", INT64_MAX, INT64_MAX / 2, "of very many");
+	portion("7%", 0, 0, "of none");
+	portion("", 9, -1, "nothing");
+	portion("%", 9, -1, "no number");
+	portion("-1", 9, -1, "below 0");
+	portion("-1%", 9, -1, "below 0%");
+	portion("100.1%", 9, -1, "above 100%");
+	portion("1.5", 9, -1, "half of one");
+	portion("5%%", 9, -1, "two signs");
+	portion("5 %", 9, -1, "a space");
+}
+
 int main(void)
 {
+	portions();
 	integers();
 	decimals();
 	durations();

@@ -279,6 +279,71 @@ static void test_ended(int64_t id)
 	CHECK(writes(id, "/dev/full", "o/e") < 0 && e.code == ERR_IO, "a full device: %s", e.msg);
 }
 
+static int said; /* how often `clear` was called */
+
+static void on_clear(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+static struct oneshot shot(const char *output, const char *errors)
+{
+	return (struct oneshot){ .input = "in", .output = output, .errors = errors,
+				 .clear = on_clear, .ctx = &said };
+}
+
+/* oneshot_begin() with this input; the batch's row, -1 on failure. */
+static int64_t begins(struct oneshot *o, const char *text, const struct create_options *co)
+{
+	struct db *mine CLEANUP(db_cleanup) = NULL;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+
+	put("in", text);
+	e = (struct err)ERR_INIT;
+	int rc = oneshot_begin(o, co, db_path(db), DB_EXISTING, &mine, &b, &e);
+	return rc < 0 ? -1 : b.id;
+}
+
+static void test_whole(void)
+{
+	static const char text[] = LINE("p") LINE("q");
+	struct create_options bad = { TO("nonsense") };
+	struct oneshot o = shot("b/out", "b/err");
+
+	fixture_must(mkdir("b", 0700) == 0, "mkdir", &e);
+	int64_t id = begins(&o, text, &plain);
+	CHECK(id > 0 && !o.resumed && said == 1, "begin: a batch, and the progress line is cleared");
+	CHECK(begins(&o, text, &plain) == id && o.resumed, "again: the same");
+	CHECK(begins(&o, text, &bad) == -1 && e.code == ERR_USAGE, "bad options are refused");
+	o = shot("b/out", "b/../b/out");
+	CHECK(begins(&o, text, &plain) == -1 && e.code == ERR_USAGE, "so is one file for both outputs");
+	o = shot("no/out", NULL);
+	CHECK(begins(&o, text, &plain) == -1 && e.code == ERR_CANTCREAT && said == 2,
+	      "outputs are looked at before anything is read");
+	int was = redirect(STDERR_FILENO, "said", O_WRONLY | O_CREAT | O_TRUNC);
+	o = shot("b/out", NULL);
+	CHECK(begins(&o, "{\n", &plain) == -1 && e.code == ERR_INPUT && said == 4,
+	      "a bad line is refused");
+	dup2(was, STDERR_FILENO);
+	close(was);
+	CHECK(strstr(get("said"), "in:1:"), "and told, once the progress line is cleared");
+
+	fixture_complete(db, request_row(id, 1), "{}");
+	o = shot("b/out", "b/err");
+	CHECK(oneshot_end(&o, db, id, &e) == 0 && strcmp(ids("b/out.part"), "p") == 0,
+	      "end: the outputs are written");
+	o = shot("-", "b/err");
+	fixture_fail(db, request_row(id, 2), 400, NULL, "{}");
+	was = redirect(STDOUT_FILENO, "stdout", O_WRONLY | O_CREAT | O_TRUNC);
+	int rc = oneshot_end(&o, db, id, &e);
+	dup2(was, STDOUT_FILENO);
+	close(was);
+	CHECK(rc == 0 && strcmp(get("stdout"), "") == 0 && strcmp(ids("b/err"), "q") == 0,
+	      "but for -, which has its lines");
+	CHECK(oneshot_end(&o, db, 1 << 20, &e) < 0 && e.code == ERR_NOTFOUND,
+	      "a batch that is gone is an error");
+}
+
 int main(void)
 {
 	fixture_must(chdir(unit_dir()) == 0 && mkdir("o", 0700) == 0, "chdir", &e);
@@ -294,6 +359,7 @@ int main(void)
 	int64_t id = fixture_batch(db, fixture_file(db, FOUR));
 	test_unfinished(id);
 	test_ended(id);
+	test_whole();
 	sqlite3_close(raw);
 	db_close(db);
 	return unit_done();

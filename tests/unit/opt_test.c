@@ -8,13 +8,14 @@
 
 static struct {
 	bool all, guard, json;
-	int verbose, color;
+	int verbose, color, lock;
 	const char *db, *name;
 	struct opt_list tags;
 	int64_t jobs, cost, delay, room;
 } v;
 
 static const char *const colors[] = { "auto", "always", "never", NULL };
+static const char *const locks[] = { "fail", "skip", "wait", NULL };
 
 static const struct opt first[] = {
 	{ .kind = OPT_TEXT, .letter = 'D', .name = "db", .dst = &v.db, .arg = "FILE",
@@ -39,16 +40,12 @@ static const struct opt second[] = {
 	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &v.cost, .arg = "N" },
 	{ .kind = OPT_DURATION, .name = "delay", .dst = &v.delay, .arg = "DUR" },
 	{ .kind = OPT_SIZE, .name = "room", .dst = &v.room, .arg = "SIZE" },
-	{ .kind = OPT_END },
-};
-
-static const struct opt third[] = {
-	{ .kind = OPT_FLAG, .name = "of-another-verb", .dst = &v.all },
+	{ .kind = OPT_CHOICE, .letter = 'L', .name = "lock", .dst = &v.lock, .arg = "HOW",
+	  .choices = locks, .bare = "fail" },
 	{ .kind = OPT_END },
 };
 
 static const struct opt *const tables[] = { first, second, NULL };
-static const struct opt *const others[] = { third, NULL };
 
 static struct err e;
 static char ops[256]; /* the operands of the last parse, joined by '|' */
@@ -63,6 +60,7 @@ static int parse(const char *line)
 	memset(&v, 0, sizeof(v));
 	v.guard = true;
 	v.jobs = 16;
+	v.lock = -1;
 	e = (struct err)ERR_INIT;
 	snprintf(words, sizeof(words), "%s", line);
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
@@ -130,6 +128,24 @@ static void test_values(void)
 	CHECK_STR(opt_source(&first[4]), "", "which the other has not");
 }
 
+static void test_bare(void)
+{
+	CHECK_INT(parse("--lock wait"), 0, "an option with a value of its own");
+	CHECK_INT(v.lock, 0, "has that");
+	CHECK_STR(ops, "wait", "and the next word is none of it");
+	CHECK_INT(parse("--lock=skip x"), 0, "it takes another one behind =");
+	CHECK_INT(v.lock, 1, "which counts");
+	CHECK_INT(parse("--lock=skip --lock"), 0, "given twice");
+	CHECK_INT(v.lock, 0, "the last one wins, also without a value");
+	CHECK_INT(parse("-aL skip -Lwait"), 0, "a short one has it in its word");
+	CHECK_INT(v.lock, 2, "or its own");
+	CHECK_STR(ops, "skip", "never in the next");
+	check_refused("--lock=", "--lock: '' is not one of fail, skip, wait", "");
+	check_refused("--lock=no", "--lock: 'no' is not one of fail, skip, wait", "");
+	char *argv[] = { (char[]){ "t" }, (char[]){ "--lock" }, (char[]){ "list" } };
+	CHECK_INT(opt_first_operand(tables, 3, argv, &e), 2, "what stands behind it is an operand");
+}
+
 static void test_unknown(void)
 {
 	check_refused("--job=3", "unknown option '--job'", "did you mean --jobs?");
@@ -176,89 +192,41 @@ static void test_first(void)
 	CHECK_INT(opt_first_operand(tables, 7, argv, &e), -1, "an unknown option is refused");
 }
 
-static char path[512];
-
-static void write_config(const void *text, size_t n)
+static void test_file(void)
 {
-	snprintf(path, sizeof(path), "%s/config", unit_dir());
-	FILE *f = fopen(path, "w");
-	if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0)
-		abort();
-}
-
-static int config(const char *text)
-{
-	write_config(text, strlen(text));
-	e = (struct err)ERR_INIT;
-	return opt_config(tables, others, "test", path, true, &e);
-}
-
-static void check_bad_config(const char *text, const char *where_and_what,
-			     const char *hint)
-{
-	char want[1024];
+	CHECK_INT(parse("-j8"), 0, "a command line");
+	CHECK_INT(opt_set_file(&second[0], SPAN_LIT("9"), 3, &e), 0, "the config file");
+	CHECK_INT(v.jobs, 8, "is weaker");
+	CHECK_INT(opt_set_file(&second[0], SPAN_LIT("bad"), 3, &e), 0, "and not even looked at");
 	CHECK_INT(parse(""), 0, "nothing on the command line");
-	CHECK_INT(config(text), -1, "a bad config file");
-	snprintf(want, sizeof(want), "%s/%s", unit_dir(), where_and_what);
-	CHECK_STR(e.msg, want, "is refused with file and line");
-	CHECK_INT(e.code, ERR_CONFIG, "as a bad configuration");
-	CHECK_STR(e.hint, hint, "with this hint");
-}
+	CHECK_INT(opt_set_file(&second[0], SPAN_LIT("9"), 3, &e), 0, "a value of the file");
+	CHECK_INT(v.jobs, 9, "counts");
+	CHECK_STR(opt_source(&second[0]), "config:3", "with its line as the source");
+	CHECK_INT(opt_set_file(&second[6], SPAN_NONE, 4, &e), 0, "one with a value of its own");
+	CHECK_INT(v.lock, 0, "needs none there");
+	CHECK_INT(opt_set_file(&second[6], SPAN_LIT("wait"), 4, &e), 0, "and takes one");
+	CHECK_INT(v.lock, 2, "which counts");
+	CHECK_INT(opt_set_file(&first[1], SPAN_LIT("yes"), 5, &e), -1, "a flag takes none");
+	CHECK_STR(e.msg, "all takes no value", "and says so");
 
-static void test_config(void)
-{
-	CHECK_INT(parse("--name cli"), 0, "a command line");
-	CHECK_INT(config("# comment\n\n  jobs 3 \r\nname=file\n[other]\njobs 5\nnonsense 1\n"
-			 "[test]\n\tdelay = 4s\nall\ntag a b\ntag\tc\nof-another-verb\n"
-			 "[other]\ncolor never"), 0, "a config file");
-	CHECK_INT(v.jobs, 3, "what stands before sections is for all");
-	CHECK_STR(v.name, "cli", "the command line is stronger");
-	CHECK_INT(v.delay, 4000, "a section of ours");
-	CHECK(v.all && v.color == 0, "a flag; sections of others are not ours");
-	CHECK_INT(v.tags.n, 2, "lists gather");
-	CHECK(v.tags.n == 2 && strcmp(v.tags.v[0], "a b") == 0, "a value is the rest of the line");
-	CHECK_STR(opt_source(&second[0]), "config:3", "the source has the line");
-	CHECK_STR(opt_source(&second[2]), "--name", "or the option");
-	CHECK_STR(opt_source(&first[0]), "", "or nothing");
-
-	CHECK_INT(parse(""), 0, "no options");
-	CHECK_INT(config("jobs 3\njobs 4\nnot-mine 7\n"), 0,
-		  "an option of somebody else before any section is no error");
-	CHECK_INT(v.jobs, 4, "the last one wins");
-	CHECK_INT(parse("--plain"), 0, "one spelling on the command line");
-	CHECK_INT(config("json\n"), 0, "the other in the file");
-	CHECK(!v.json, "the command line is stronger");
-
-	check_bad_config("\n\njobs 0\n", "config:3: jobs: '0' is not a number from 1 to 1000", "");
-	check_bad_config("[test]\njosb 3\n", "config:2: unknown option 'josb'",
-			 "did you mean jobs?");
-	check_bad_config("[test]\n\nof-anohter-verb\n",
-			 "config:3: unknown option 'of-anohter-verb'",
-			 "did you mean of-another-verb?");
-	check_bad_config("all yes", "config:1: all takes no value", "");
-	check_bad_config("jobs\n", "config:1: jobs needs a value: N", "");
-	check_bad_config("jobs =\n", "config:1: jobs needs a value: N", "");
-	check_bad_config("[test\n", "config:1: ']' is missing", "");
-	check_bad_config("[", "config:1: ']' is missing", "");
-
-	CHECK_INT(parse(""), 0, "no options");
-	write_config("jobs 1\0x\n", 9);
-	CHECK_INT(opt_config(tables, NULL, "test", path, true, &e), -1, "a NUL is refused");
-	char *big = mem_alloc(100001);
-	memset(big, 'x', 100000);
-	CHECK_INT(config(big), -1, "so is a line of 100,000 bytes");
-	CHECK_INT(e.code, ERR_CONFIG, "as a bad configuration");
-	free(big);
-	CHECK_INT(opt_config(tables, NULL, "test", unit_dir(), false, &e), -1,
-		  "and a directory");
-	CHECK_INT(e.code, ERR_CONFIG, "as a bad configuration");
-	CHECK_INT(opt_config(tables, NULL, "test", "/nonexistent/x", false, &e), 0,
-		  "a file may be missing");
-	CHECK_INT(opt_config(tables, NULL, "test", "/nonexistent/x", true, &e), -1,
-		  "unless it must exist");
-	CHECK_STR(e.msg, "config file /nonexistent/x: No such file or directory",
-		  "then the message says why");
-	CHECK_INT(e.code, ERR_CONFIG, "as a bad configuration");
+	CHECK_INT(parse(""), 0, "checking only");
+	for (const struct opt *o = second; o->kind != OPT_END; o++) {
+		struct span good = o->kind == OPT_CHOICE ? SPAN_LIT("skip") :
+				   o->kind == OPT_DURATION ? SPAN_LIT("5s") : SPAN_LIT("5");
+		CHECK_INT(opt_check_file(o, good, &e), 0, "--%s: a good value", o->name);
+	}
+	CHECK(v.jobs == 16 && v.lock == -1 && v.tags.n == 0 && !v.name && v.delay == 0,
+	      "sets nothing");
+	CHECK_INT(opt_check_file(&first[3], SPAN_NONE, &e), 0, "a count");
+	CHECK_INT(opt_check_file(&first[2], SPAN_NONE, &e), 0, "a flag that says no");
+	CHECK(v.verbose == 0 && v.guard, "neither");
+	CHECK_INT(opt_check_file(&second[0], SPAN_LIT("0"), &e), -1, "a bad one is refused");
+	CHECK_STR(e.msg, "jobs: '0' is not a number from 1 to 1000", "as when it is set");
+	CHECK_INT(opt_check_file(&second[2], SPAN_NONE, &e), -1, "so is none");
+	CHECK_STR(opt_nearest_option(tables, "nmae"), "name", "the nearest option");
+	CHECK(!opt_nearest_option(NULL, "name"), "of none there is none");
+	CHECK(opt_named(tables, SPAN_LIT("jobs")) == &second[0] &&
+	      !opt_named(tables, SPAN_LIT("job")), "and the one of that name");
 }
 
 static int environment(const char *name, const char *value)
@@ -276,7 +244,7 @@ static void test_environment(void)
 	CHECK_INT(environment("OPT_TEST_JOBS", "7"), 0, "a variable counts");
 	CHECK_INT(v.jobs, 7, "as the option would");
 	CHECK_STR(opt_source(&second[0]), "OPT_TEST_JOBS", "and is the source");
-	CHECK_INT(config("jobs 9\n"), 0, "the config file");
+	CHECK_INT(opt_set_file(&second[0], SPAN_LIT("9"), 3, &e), 0, "a config file");
 	CHECK_INT(v.jobs, 7, "is weaker");
 	CHECK_INT(parse("-j8"), 0, "the command line");
 	CHECK_INT(environment("OPT_TEST_JOBS", "bad"), 0, "is stronger");
@@ -303,10 +271,11 @@ int main(void)
 {
 	test_words();
 	test_values();
+	test_bare();
 	test_unknown();
 	test_nearest();
 	test_first();
-	test_config();
+	test_file();
 	test_environment();
 	opt_list_release(&v.tags);
 	return unit_done();

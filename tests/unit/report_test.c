@@ -1,5 +1,6 @@
 #include "engine/report.h"
 
+#include "base/log.h"
 #include "fixture.h"
 #include "rows.h"
 
@@ -108,6 +109,74 @@ static void test_text(void)
 		"7,654,321 attempts in 250ms", "large numbers");
 }
 
+static void is_status(int64_t completed, int64_t failed, int64_t remaining, const char *max_failed,
+		      int want, const char *rule)
+{
+	struct report r = { .completed = completed, .failed = failed, .remaining = remaining };
+	struct run_summary s = { .reason = "drained" };
+
+	CHECK_INT(report_status(&r, &s, max_failed), want, "status: %s", rule);
+}
+
+static void test_status(void)
+{
+	struct report left = { .completed = 1, .remaining = 2 };
+	struct run_summary s = { .reason = "signal", .signal = 15 };
+
+	is_status(0, 0, 0, NULL, EXIT_OK, "there was nothing to do");
+	is_status(7, 0, 0, NULL, EXIT_OK, "all succeeded");
+	is_status(7, 1, 0, NULL, EXIT_SOME, "some failed");
+	is_status(0, 1, 0, NULL, EXIT_NOTHING, "none succeeded");
+	is_status(7, 3, 0, "3", EXIT_OK, "with so many failures it is all right");
+	is_status(0, 3, 0, "3", EXIT_OK, "also if these are all");
+	is_status(7, 4, 0, "3", EXIT_SOME, "not with one more");
+	is_status(3, 1, 0, "25%", EXIT_OK, "a share of all");
+	is_status(3, 1, 0, "24.999999%", EXIT_SOME, "not with one more");
+	is_status(0, 3, 0, "100%", EXIT_OK, "all of them");
+	is_status(3, 1, 0, "0", EXIT_SOME, "none");
+	is_status(7, 0, 1, "3", EXIT_REMAINS, "something is left");
+	is_status(0, 9, 1, NULL, EXIT_REMAINS, "which counts more than failures");
+	CHECK_INT(report_status(&left, &s, NULL), 143, "a signal that stopped it");
+	s = (struct run_summary){ .reason = "key_unresolved", .ledger = { .key_missing = true } };
+	err_set(&s.ledger.error, ERR_NOPERM, "no key");
+	CHECK_INT(report_status(&left, &s, NULL), 77, "a key that is missing, and nothing was done");
+	s.ledger.failures = 1;
+	CHECK_INT(report_status(&left, &s, NULL), EXIT_REMAINS, "or something was");
+}
+
+static int told_status;
+static enum log_level told_level;
+
+static void tell(void)
+{
+	struct report r = { .completed = 5, .failed = told_status ? 1 : 0 };
+	struct run_summary s = { .reason = "drained" };
+
+	log_init("test", told_level, false);
+	report_tell(&r, &s, told_status);
+}
+
+static void is_told(int status, enum log_level level, const char *want, const char *rule)
+{
+	char said[1000];
+
+	told_status = status;
+	told_level = level;
+	CHECK_INT(unit_child(tell, said, sizeof said), 0, "telling");
+	CHECK_STR(said, want, "%s", rule);
+}
+
+static void test_tell(void)
+{
+	is_told(EXIT_OK, LOG_NOTE, "", "off a terminal nothing is said when all is well");
+	is_told(EXIT_OK, LOG_INFO, "test: drained: 5 completed, 0 failed, 0 left; 0 attempts in 0ms\n",
+		"but with -v");
+	is_told(EXIT_SOME, LOG_NOTE, "test: drained: 5 completed, 1 failed, 0 left; 0 attempts in 0ms\n"
+		"test: hint: fsl-batch errors @last says why, fsl-batch retry @last sends those "
+		"once more\n", "or when something has failed");
+	is_told(EXIT_SOME, LOG_ERROR, "", "-q says nothing");
+}
+
 static void test_all_reasons(void)
 {
 	struct run_summary s = summary();
@@ -180,6 +249,8 @@ int main(void)
 	test_json();
 	test_rate();
 	test_text();
+	test_status();
+	test_tell();
 	test_all_reasons();
 	test_add();
 	return unit_done();
