@@ -5,6 +5,7 @@
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/fold.h"
 
 enum { MESSAGE_BYTES = 300, HEAD_BYTES = 1024 };
 static const int64_t TOKENS_MAX = INT64_C(1000000000000);
@@ -149,7 +150,7 @@ void answer_message(struct span body, enum answer_kind kind, struct str *out)
 		str_addf(out, "%zu bytes that are no text", body.n);
 		return;
 	}
-	if (kind == ANSWER_TEXT) {
+	if (kind == ANSWER_TEXT || kind == ANSWER_STREAM) {
 		add_message(out, body);
 		return;
 	}
@@ -184,6 +185,69 @@ bool answer_is_quota(struct span body, enum answer_kind kind)
 	return says_quota(member_of(error, "code")) || says_quota(member_of(error, "type"));
 }
 
+/* In small letters, without what stands between words: "InternalServerError"
+ * and "internal_server_error" are one. */
+static void add_words(struct str *out, struct span value)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	if (!is_string(value))
+		return;
+	json_string(value, &text);
+	for (size_t i = 0; i < text.n && i < HEAD_BYTES; i++) {
+		char c = text.p[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			str_addc(out, c);
+	}
+	str_addc(out, ' ');
+}
+
+/* 400 to 599, as a number or a string; 0: it is neither. */
+static int status_in(struct span value)
+{
+	int64_t n;
+	if (!value.p)
+		return 0;
+	if (json_type(value) == JSON_STRING)
+		value = (struct span){ value.p + 1, value.n - 2 };
+	return json_int(value, 400, 599, &n) ? (int)n : 0;
+}
+
+int answer_status(struct span body)
+{
+	static const struct { const char *word; int status; } known[] = {
+		{ "ratelimit", 429 }, { "toomanyrequests", 429 }, { "insufficientquota", 429 },
+		{ "overloaded", 529 }, { "unavailable", 503 }, { "timeout", 504 },
+		{ "servererror", 500 }, { "internalerror", 500 }, { "apierror", 500 },
+	};
+	struct str words CLEANUP(str_release) = STR_INIT;
+	struct span outer = outer_object(body), error = member_of(outer, "error");
+	const struct span numbers[] = {
+		member_of(error, "code"), member_of(error, "status"),
+		member_of(error, "status_code"),
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (status_in(numbers[i]))
+			return status_in(numbers[i]);
+	add_words(&words, member_of(error, "code"));
+	add_words(&words, member_of(error, "type"));
+	add_words(&words, member_of(outer, "error_type"));
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strstr(str_z(&words), known[i].word))
+			return known[i].status;
+	return strspn(str_z(&words), " ") == words.n ? 500 : 400;
+}
+
+static void write_stream(struct span body, struct str *out)
+{
+	struct str fold CLEANUP(str_release) = STR_INIT;
+	if (fold_stream(body, &fold) == FOLD_WHOLE)
+		answer_write(str_span(&fold), ANSWER_JSON, out);
+	else
+		answer_write(body, safe_is_utf8(body) ? ANSWER_TEXT : ANSWER_BYTES, out);
+}
+
 void answer_write(struct span body, enum answer_kind kind, struct str *out)
 {
 	struct jsonw w = jsonw_start(out);
@@ -200,6 +264,9 @@ void answer_write(struct span body, enum answer_kind kind, struct str *out)
 		return;
 	case ANSWER_BYTES:
 		jsonw_base64(&w, body);
+		return;
+	case ANSWER_STREAM:
+		write_stream(body, out);
 		return;
 	case ANSWER_NONE:
 		str_addz(out, "null");

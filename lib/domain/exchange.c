@@ -317,8 +317,9 @@ void exchange_attempt_text(const struct attempt *a, struct str *out)
 	if (a->next_ms > 0)
 		str_addf(out, ", next %s", clock_text_ms(a->next_ms, time));
 	str_addc(out, '\n');
-	/* The message of an HTTP error is taken from its body. */
-	if (a->message.p && !a->head.p)
+	/* The message of an HTTP error is taken from its body; that of an error in a
+	 * stream may be behind its head. */
+	if (a->message.p && (!a->head.p || a->code.p))
 		add_indented(out, a->message);
 	add_telling(out, a->headers);
 	if (a->head.p)

@@ -65,6 +65,7 @@ const char *http_code_text(enum http_code code)
 		[HTTP_TOO_LARGE] = "response_too_large", [HTTP_TRUNCATED] = "truncated",
 		[HTTP_UNUSABLE] = "send_error", [HTTP_ABORTED] = "interrupted",
 		[HTTP_SUPERSEDED] = "superseded",
+		[HTTP_STREAM_ERROR] = "stream_error",
 	};
 	return texts[code];
 }

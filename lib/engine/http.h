@@ -32,10 +32,12 @@ enum http_code {
 	HTTP_STALLED,
 	HTTP_TIMEOUT,      /* first byte or total */
 	HTTP_TOO_LARGE,    /* above max_response; final */
-	HTTP_TRUNCATED,    /* shorter than its Content-Length */
+	HTTP_TRUNCATED,    /* shorter than its Content-Length; a stream without its end
+			    * (engine/job.h) */
 	HTTP_UNUSABLE,     /* libcurl refuses the URL or an option; final */
 	HTTP_ABORTED,      /* by http_cut(): we stopped it */
 	HTTP_SUPERSEDED,   /* so too: the other attempt of the request was faster */
+	HTTP_STREAM_ERROR, /* the answer is a stream with an error in it (engine/job.h) */
 };
 /* "connect_error", "dns_error", … as in error lines; NULL for HTTP_ANSWERED. */
 const char *http_code_text(enum http_code code);
@@ -68,8 +70,9 @@ struct http_call {
 	int status;                     /* 0: none came */
 	struct str answer;              /* the body; what came of it on failure */
 	int64_t bytes;                  /* that came, also beyond max_response */
-	struct str telling;             /* retry-after, x-ratelimit-*, x-request-id, server,
-					 * location: JSON object; empty: none */
+	struct str telling;             /* of a failure or an event stream: retry-after,
+					 * x-ratelimit-*, x-request-id, server, location:
+					 * JSON object; empty: none */
 	char request_id[80];            /* x-request-id, "" if none */
 	int64_t retry_after_ms;         /* -1: none, or junk */
 	int64_t hold_ms;                /* the server wants no more requests of this model for
@@ -78,6 +81,7 @@ struct http_call {
 	char message[200];              /* why it failed, safe to print */
 	int64_t took_ms;
 	bool sent;                      /* bytes of it may have left */
+	bool event_stream;              /* its Content-Type is text/event-stream */
 	/* Internal. */
 	int slot;
 };

@@ -1,10 +1,13 @@
 #include "engine/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/fold.h"
+#include "domain/sse.h"
 #include "domain/url.h"
 #include "engine/wire.h"
 
@@ -161,7 +164,8 @@ int job_prepare(struct job *j)
 	return 0;
 }
 
-static void write_message(struct job *j)
+/* `said`: where an answer says what is wrong. */
+static void write_message(struct job *j, struct span said, enum answer_kind kind)
 {
 	const struct http_call *call = &j->call;
 	struct str *m = &j->message;
@@ -171,7 +175,7 @@ static void write_message(struct job *j)
 	if (call->message[0])
 		str_addz(m, call->message);
 	else
-		answer_message(str_span(&call->answer), j->kind, m);
+		answer_message(said, kind, m);
 	if (j->target->secret) /* some servers repeat it */
 		safe_redact(m, span_of(j->target->secret));
 	if (!j->decision.exhausted)
@@ -187,16 +191,57 @@ static struct span answer(const struct job *j)
 	return j->call.answer.n > 0 ? str_span(&j->call.answer) : SPAN_NONE;
 }
 
-void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
+static bool is_stream(const struct job *j)
+{
+	const struct http_call *call = &j->call;
+
+	return j->line.stream && call->code == HTTP_ANSWERED && call->status / 100 == 2 &&
+	       j->kind != ANSWER_JSON &&
+	       (call->event_stream || sse_begins(str_span(&call->answer)));
+}
+
+/* Puts what the stream folds to in the place of what it is. */
+static void judge_stream(struct job *j, struct str *fold)
 {
 	struct http_call *call = &j->call;
-	struct span body = answer(j);
+	enum fold_kind kind = fold_stream(str_span(&call->answer), fold);
 
-	j->kind = answer_read(body, &j->usage);
+	if (kind == FOLD_NONE)
+		return;
+	if (call->answer.n > 0)
+		j->kind = ANSWER_STREAM;
+	if (kind == FOLD_WHOLE) {
+		answer_read(str_span(fold), &j->usage);
+	} else if (kind == FOLD_ERROR) {
+		call->code = HTTP_STREAM_ERROR;
+		j->status = answer_status(str_span(fold));
+	} else {
+		call->code = HTTP_TRUNCATED;
+		snprintf(call->message, sizeof call->message, "the stream ended before its last event");
+	}
+}
+
+void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
+{
+	struct str fold CLEANUP(str_release) = STR_INIT;
+	struct http_call *call = &j->call;
+	struct span said = answer(j);
+
+	j->kind = answer_read(said, &j->usage);
+	j->status = call->status;
+	enum answer_kind kind = j->kind;
+	if (is_stream(j))
+		judge_stream(j, &fold);
+	bool error = call->code == HTTP_STREAM_ERROR;
+	if (error) {
+		said = str_span(&fold);
+		kind = ANSWER_JSON;
+	}
 	struct retry_facts f = {
-		.code = call->code, .status = call->status, .counted = j->req.counted,
-		.throttled = j->req.throttled, .retry_after_ms = call->retry_after_ms,
-		.quota = call->status == 429 && answer_is_quota(body, j->kind),
+		.code = error ? HTTP_ANSWERED : call->code, .status = j->status,
+		.counted = j->req.counted, .throttled = j->req.throttled,
+		.retry_after_ms = call->retry_after_ms,
+		.quota = j->status == 429 && answer_is_quota(said, kind),
 	};
 	j->quota = f.quota;
 	j->decision = retry_decide(&j->target->send, &f, rng);
@@ -204,7 +249,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 		return;
 	/* Due 0 means at once, and is for those that were never refused. */
 	j->next_ms = call->code == HTTP_ABORTED ? 0 : now_wall_ms + j->decision.delay_ms;
-	write_message(j);
+	write_message(j, said, kind);
 }
 
 struct request_end job_end(const struct job *j, int64_t worker)

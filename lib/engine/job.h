@@ -25,6 +25,8 @@ struct job {
 	/* How it ended. */
 	struct retry_decision decision;
 	int64_t next_ms;             /* VERDICT_RETRY: due (wall clock) */
+	int status;                  /* what the answer amounts to: call.status, but of an
+				      * error in a stream that of the error */
 	enum answer_kind kind;
 	struct answer_usage usage;
 	struct str message;
@@ -38,7 +40,15 @@ void job_reset(struct job *j);/* empty again; keeps up to 64 KiB of each of its 
  * cannot be sent; the job has ended as HTTP_UNUSABLE then. */
 int job_prepare(struct job *j);
 
-/* The call has ended: reads the answer and decides (engine/retry.h). */
+/* The call has ended: reads the answer and decides (engine/retry.h).
+ *
+ * If the body of the request has "stream":true and the answer is a 2xx and an
+ * event stream (by its Content-Type, or because it begins as one; but no JSON),
+ * it is judged on what it folds to (domain/fold.h): the usage is that of the
+ * whole answer; an error in it ends the call as HTTP_STREAM_ERROR, and what
+ * follows is decided on the status that the error amounts to (answer_status());
+ * without its end it ends as HTTP_TRUNCATED.  A stream of an unknown kind is an
+ * answer like any other. */
 void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms);
 
 /* What is to be written about it; points into the job. */

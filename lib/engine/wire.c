@@ -31,6 +31,7 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 	call->hold_ms = 0;
 	call->took_ms = 0;
 	call->sent = false;
+	call->event_stream = false;
 }
 
 void wire_release(struct wire *w)
@@ -158,6 +159,18 @@ static void remember(struct wire *w, struct span line)
 		str_addspan(&w->headers, line);
 }
 
+/* "text/event-stream; charset=utf-8" (RFC 9110 section 8.3.1). */
+static bool is_event_stream(struct span type)
+{
+	const char *end = type.n > 0 ? memchr(type.p, ';', type.n) : NULL;
+
+	if (end)
+		type.n = (size_t)(end - type.p);
+	while (type.n > 0 && is_space(type.p[type.n - 1]))
+		type.n--;
+	return span_is_nocase(type, "text/event-stream");
+}
+
 size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 {
 	struct wire *w = user;
@@ -174,6 +187,7 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 		str_reset(&w->headers);
 		w->call->retry_after_ms = -1;
 		w->call->request_id[0] = '\0';
+		w->call->event_stream = false;
 		return line.n;
 	}
 	switch (line.p[0] | 0x20) {
@@ -184,6 +198,8 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 			memcpy(text, v.p, v.n);
 			if (num_int(text, 1, RESERVE_MAX, &length, &ignored) == 0)
 				str_reserve(&w->call->answer, (size_t)length);
+		} else if (header_is(line, "content-type", &v)) {
+			w->call->event_stream = is_event_stream(v);
 		}
 		break;
 	case 'r':
@@ -327,7 +343,8 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 		call->hold_ms = call->retry_after_ms;
 		snprintf(call->hold_why, sizeof call->hold_why, "%d", status);
 	}
-	if (call->code != HTTP_ANSWERED || status >= 300)
+	/* What a stream has in it is seen later. */
+	if (call->code != HTTP_ANSWERED || status >= 300 || call->event_stream)
 		write_telling(w, &call->telling);
 }
 

@@ -159,6 +159,8 @@ static int read_one(struct action *a, struct span v, struct err *e)
 		return number(value, 0, INT64_MAX / 2, &a->truncate, e);
 	if (span_is(name, "trickle"))
 		return number(value, 1, INT_MAX, &a->trickle_ms, e);
+	if (span_is(name, "events"))
+		return number(value, 1, INT_MAX, &a->events_ms, e);
 	if (span_is(name, "big-header"))
 		return number(value, 1, 64 << 20, &a->big_header, e);
 	if (span_is(name, "redirect")) {

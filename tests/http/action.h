@@ -18,6 +18,7 @@ struct action {
 	int64_t sleep_ms;   /* -1: the latency of the server */
 	int64_t truncate;   /* -1: no */
 	int64_t trickle_ms; /* 0: no */
+	int64_t events_ms;  /* 0: no */
 	int64_t big_header; /* 0: no */
 	bool drop, reset, drop_unread, close, close_silent, keep;
 	bool chunked, stall, hang, endless, exit;

@@ -102,6 +102,49 @@ static void completion(struct str *out, const struct request *r)
 		 tokens + 7);
 }
 
+static bool wants_stream(const struct request *r)
+{
+	return span_is(request_member(r->body, "stream"), "true");
+}
+
+static void event(struct str *out, const struct request *r, const char *choices,
+		  const char *usage)
+{
+	str_addf(out, "data: {\"id\":\"chatcmpl-%lld\",\"object\":\"chat.completion.chunk\","
+		 "\"created\":1700000000,\"model\":\"", (long long)r->n);
+	str_addspan(out, r->model.p ? r->model : SPAN_LIT("none"));
+	str_addf(out, "\",\"system_fingerprint\":\"fp_test\",\"choices\":[%s]%s}\n\n", choices,
+		 usage);
+}
+
+/* The same answer as completion(), as a stream. */
+static void streamed(struct str *out, const struct request *r)
+{
+	struct span prompt = request_member(r->body, "messages");
+	struct span options = request_member(r->body, "stream_options");
+	if (!prompt.p)
+		prompt = r->body;
+	bool usage = options.p &&
+		     span_is(request_member(options, "include_usage"), "true");
+	size_t tokens = prompt.n / 4 + 1;
+	char text[160];
+
+#define DELTA(delta, reason) "{\"index\":0,\"delta\":{" delta "},\"logprobs\":null," \
+	"\"finish_reason\":" reason "}"
+	event(out, r, DELTA("\"role\":\"assistant\",\"content\":\"\",\"refusal\":null", "null"), "");
+	event(out, r, DELTA("\"content\":\"The answer\"", "null"), "");
+	event(out, r, DELTA("\"content\":\" is ####\"", "null"), "");
+	snprintf(text, sizeof text, DELTA("\"content\":\" %u\"", "null"),
+		 (unsigned)(number_of(prompt) % 1000));
+	event(out, r, text, "");
+	event(out, r, DELTA("", "\"stop\""), "");
+	snprintf(text, sizeof text, ",\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":7,"
+		 "\"total_tokens\":%zu}", tokens, tokens + 7);
+	if (usage)
+		event(out, r, "", text);
+	str_addz(out, "data: [DONE]\n\n");
+}
+
 static void failure(struct str *out, int status)
 {
 	str_addf(out, "{\"error\":{\"message\":\"scripted %d\",\"type\":\"%s\","
@@ -120,6 +163,8 @@ static struct span body_of(struct answerer *w, const struct request *r,
 		failure(&w->scratch, status);
 	else if (w->mode == MODE_ECHO)
 		return r->body;
+	else if (w->mode == MODE_OPENAI && wants_stream(r))
+		streamed(&w->scratch, r);
 	else if (w->mode == MODE_OPENAI)
 		completion(&w->scratch, r);
 	else
@@ -139,11 +184,19 @@ static struct span type_of(const struct answerer *w, const struct request *r,
 	return SPAN_LIT("application/json");
 }
 
+/* True if it is sent as an event stream, a chunk for each event. */
+static bool is_events(const struct answerer *w, const struct request *r,
+		      const struct action *act, int status)
+{
+	return act->events_ms > 0 || (w->mode == MODE_OPENAI && status < 400 &&
+				      !act->has_body && wants_stream(r));
+}
+
 static const struct action NO_ACTION = { .sleep_ms = -1, .truncate = -1 };
 
 static void head(struct str *out, const struct answerer *w, const struct request *r,
 		 const struct action *act, int status, struct span type, size_t body_n,
-		 bool close)
+		 bool close, bool events)
 {
 	status_line(out, status);
 	if (!act->own_type && !bodiless(status)) {
@@ -151,7 +204,7 @@ static void head(struct str *out, const struct answerer *w, const struct request
 		str_addspan(out, type);
 		str_addz(out, "\r\n");
 	}
-	if (act->chunked || act->endless)
+	if (act->chunked || act->endless || events)
 		str_addz(out, "Transfer-Encoding: chunked\r\n");
 	else if (!act->own_length && !bodiless(status))
 		str_addf(out, "Content-Length: %zu\r\n", body_n);
@@ -188,6 +241,21 @@ static void chunks(struct str *out, struct span body)
 {
 	chunk(out, body.p, body.n / 2);
 	chunk(out, body.p + body.n / 2, body.n - body.n / 2);
+	str_addz(out, "0\r\n\r\n");
+}
+
+/* One for each event: up to an empty line. */
+static void event_chunks(struct str *out, struct span body)
+{
+	size_t from = 0;
+	for (size_t i = 1; i <= body.n; i++) {
+		bool ended = (i >= 2 && !memcmp(body.p + i - 2, "\n\n", 2)) ||
+			     (i >= 4 && !memcmp(body.p + i - 4, "\r\n\r\n", 4));
+		if (!ended && i < body.n)
+			continue;
+		chunk(out, body.p + from, i - from);
+		from = i;
+	}
 	str_addz(out, "0\r\n\r\n");
 }
 
@@ -250,7 +318,8 @@ struct how answer_build(struct answerer *w, const struct request *r,
 	how.then = ending(act, r);
 	if (!answers(act))
 		return how;
-	how.trickle_us = act->trickle_ms * 1000;
+	how.by_event = !act->trickle_ms && act->events_ms;
+	how.trickle_us = (how.by_event ? act->events_ms : act->trickle_ms) * 1000;
 	how.trickle_from = out->n;
 	if (act->has_garbage) {
 		str_addspan(out, str_span(&act->garbage));
@@ -259,9 +328,11 @@ struct how answer_build(struct answerer *w, const struct request *r,
 
 	int status = act->status ? act->status : 200;
 	struct span body = body_of(w, r, act, status);
-	struct span type = type_of(w, r, act, status, body);
+	bool events = is_events(w, r, act, status);
+	struct span type = events ? SPAN_LIT("text/event-stream")
+				  : type_of(w, r, act, status, body);
 	bool announce = act->close || (!r->keep_alive && !act->close_silent);
-	head(out, w, r, act, status, type, body.n, announce);
+	head(out, w, r, act, status, type, body.n, announce, events);
 	how.trickle_from = out->n;
 	if (is_head || bodiless(status))
 		return how;
@@ -269,7 +340,9 @@ struct how answer_build(struct answerer *w, const struct request *r,
 		answer_more(out);
 		return how;
 	}
-	if (act->chunked)
+	if (events)
+		event_chunks(out, body);
+	else if (act->chunked)
 		chunks(out, body);
 	else
 		str_addspan(out, body);

@@ -35,6 +35,7 @@ struct how {
 	enum then then;
 	size_t trickle_from;  /* place in `out`; used when trickle_us is not 0 */
 	int64_t trickle_us;
+	bool by_event;        /* not by byte */
 };
 
 void answer_init(struct answerer *w, enum mode mode, int64_t body_bytes);

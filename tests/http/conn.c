@@ -404,6 +404,17 @@ void conn_event(struct server *s, struct conn *c, uint32_t events)
 	work(s, c);
 }
 
+/* Where the next piece of a trickle ends: a byte, or the chunk of an event. */
+static size_t next_piece(const struct conn *c)
+{
+	const char *from = c->out.p + c->limit;
+	const char *end = c->how.by_event ? memmem(from, c->out.n - c->limit, "\n\r\n", 3) : NULL;
+
+	if (!c->how.by_event)
+		return c->limit + 1;
+	return end ? (size_t)(end + 3 - c->out.p) : c->out.n;
+}
+
 static void wake(struct server *s, struct conn *c)
 {
 	switch (c->state) {
@@ -411,7 +422,7 @@ static void wake(struct server *s, struct conn *c)
 		start_sending(s, c);
 		break;
 	case TRICKLING:
-		c->limit++;
+		c->limit = next_piece(c);
 		flush(s, c);
 		break;
 	case ENDLESS:

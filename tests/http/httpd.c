@@ -14,7 +14,8 @@
  *                      openai  200, a chat.completion: "The answer is #### N", N
  *                              from 0 to 999 by the hash of the raw "messages"
  *                              (else of the body); model of the body, usage,
- *                              x-request-id "req_<n>"
+ *                              x-request-id "req_<n>"; with "stream":true in
+ *                              the body as an event stream, a chunk for each event
  *   --latency MS       answers come after this time, thousands in parallel
  *   --jitter MS        plus 0 to MS more (the same in every run)
  *   --rule RULE        see below; repeatable, the first that matches wins
@@ -68,6 +69,9 @@
  *     truncate=N       N bytes of the announced body, then closes
  *     chunked          in two chunks
  *     trickle=MS       a byte of the body each MS
+ *     events=MS        the body is an event stream: an event (up to an empty
+ *                      line) each MS, in a chunk of its own; with truncate=N
+ *                      N bytes of those chunks
  *     stall            the header and half of the body, then nothing
  *     hang             never answers
  *     endless          a chunked body without end
