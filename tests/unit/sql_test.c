@@ -16,6 +16,7 @@
 #include "domain/result.h"
 #include "domain/select.h"
 #include "domain/tally.h"
+#include "domain/usage.h"
 #include "domain/worker.h"
 #include "rows.h"
 #include "unit.h"
@@ -27,7 +28,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "importrows_sql", &importrows_sql },
 	{ "model_sql", &model_sql }, { "request_sql", &request_sql },
 	{ "result_sql", &result_sql }, { "select_sql", &select_sql },
-	{ "tally_sql", &tally_sql }, { "worker_sql", &worker_sql },
+	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 };
 
 static bool known(const char *name)
