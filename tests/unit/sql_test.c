@@ -12,8 +12,10 @@
 #include "domain/file.h"
 #include "domain/importrows.h"
 #include "domain/model.h"
+#include "domain/queue.h"
 #include "domain/request.h"
 #include "domain/result.h"
+#include "domain/roster.h"
 #include "domain/select.h"
 #include "domain/tally.h"
 #include "domain/usage.h"
@@ -26,8 +28,8 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "batchrows_sql", &batchrows_sql }, { "claim_sql", &claim_sql },
 	{ "exchange_sql", &exchange_sql }, { "file_sql", &file_sql },
 	{ "importrows_sql", &importrows_sql },
-	{ "model_sql", &model_sql }, { "request_sql", &request_sql },
-	{ "result_sql", &result_sql }, { "select_sql", &select_sql },
+	{ "model_sql", &model_sql }, { "queue_sql", &queue_sql }, { "request_sql", &request_sql },
+	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 };
 
@@ -131,6 +133,18 @@ static int hot(sqlite3 *raw, const struct stmt_set *set, const char *piece, cons
 	return index;
 }
 
+/* `fsl-batch queue` stays cheap with a million requests. */
+static void waits(sqlite3 *raw)
+{
+	int due = hot(raw, &queue_sql, "SELECT due FROM", "SEARCH requests USING INDEX"
+		      " requests_pending (queue=? AND due>?)", "the next due is read in the index");
+	CHECK(index_only(raw, &queue_sql, due), "and nowhere else");
+	hot(raw, &queue_sql, "status IN (1, 5)", "SEARCH b USING INDEX batches_open (status=?)",
+	    "batches that have ended are not read");
+	hot(raw, &queue_sql, "UNION ALL", "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+	    "of requests those in flight");
+}
+
 static void claims(sqlite3 *raw)
 {
 	int fresh = hot(raw, &claim_sql, "due = 0 AND id > ?2", "SEARCH requests USING INDEX"
@@ -207,6 +221,7 @@ int main(void)
 		}
 	}
 	claims(r.raw);
+	waits(r.raw);
 	moves(r.raw);
 	rows_close(&r);
 	return unit_done();
