@@ -110,6 +110,21 @@ CREATE INDEX batches_file ON batches (file);
 CREATE INDEX batches_open ON batches (status) WHERE status IN (1, 5);
 CREATE INDEX batches_loader ON batches (loader) WHERE loader IS NOT NULL;
 
+-- Usage: what the attempts of a batch came to, by the model that was asked and
+-- the hour in which they ended; kept in the transaction that settles, so that
+-- reports read no answer.  Its sums are the counters of the batch.
+CREATE TABLE usage (
+  batch    INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+  model    INTEGER NOT NULL REFERENCES models (id),
+  hour     INTEGER NOT NULL,                -- since 1970
+  requests INTEGER NOT NULL DEFAULT 0 CHECK (requests >= 0), -- that ended as completed or failed,
+                                            -- by their own model; one that is reopened is not counted
+  attempts INTEGER NOT NULL DEFAULT 0,      -- that ended
+  input_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0, reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (batch, model, hour)
+) STRICT, WITHOUT ROWID;
+
 -- Queues: the requests of one batch for one model, the unit of claiming.
 CREATE TABLE queues (
   id       INTEGER PRIMARY KEY,

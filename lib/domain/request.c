@@ -8,7 +8,7 @@
 enum {
 	Q_START, Q_FLY, Q_LAND, Q_SETTLE, Q_AGAIN, Q_ATTEMPT, Q_ANSWER, Q_UNSTART,
 	Q_FLIGHTS, Q_ROW, Q_PENDING, Q_QUEUES, Q_FRESH, Q_DUE, Q_CANCEL_SOME, Q_CANCEL,
-	Q_REOPEN,
+	Q_REOPEN, Q_UNCOUNT,
 };
 static const char *const texts[] = {
 	[Q_ROW] = "SELECT queue, state, due, tries, counted, throttled, round FROM requests"
@@ -46,6 +46,10 @@ static const char *const texts[] = {
 	[Q_CANCEL] = "UPDATE requests SET state = 4, due = 0 WHERE id = ?1 AND state = 0",
 	[Q_REOPEN] = "UPDATE requests SET state = 0, due = 0, counted = 0, throttled = 0,"
 		     " round = round + 1, answer = NULL WHERE id = ?1 AND state >= 3",
+	[Q_UNCOUNT] = "UPDATE usage SET requests = requests - 1 WHERE batch = ?1"
+		      " AND model = (SELECT model FROM queues WHERE id = ?2) AND hour ="
+		      " (SELECT ended_ms / 3600000 FROM answers WHERE id = (SELECT ?1 << 32 | answer"
+		      " FROM requests WHERE id = ?3))",
 };
 const struct stmt_set request_sql = { "request", texts, ARRAY_LEN(texts) };
 
@@ -211,7 +215,8 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 	bool again = end->verdict == VERDICT_RETRY && b->status == BATCH_IN_PROGRESS;
 	if (record_attempt(t, end, again, e) < 0)
 		return -1;
-	b->attempts++;
+	tally_use(t, b, &(struct tally_usage){ .queue = end->queue, .bucket = end->bucket,
+					       .attempts = 1 });
 	if (again) {
 		tally_move(t, b, end->queue, REQUEST_PROCESSING, REQUEST_PENDING,
 			   end->next_ms > 0);
@@ -226,10 +231,11 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 	if (record_answer(t, b, end, now_ms, e) < 0 || finish(t, end, to, b->answers, e) < 0)
 		return -1;
 	tally_move(t, b, end->queue, REQUEST_PROCESSING, to, false);
-	b->input_tokens += end->input_tokens;
-	b->cached_tokens += end->cached_tokens;
-	b->output_tokens += end->output_tokens;
-	b->reasoning_tokens += end->reasoning_tokens;
+	tally_use(t, b, &(struct tally_usage){
+		.queue = end->queue, .bucket = end->bucket,
+		.input_tokens = end->input_tokens, .cached_tokens = end->cached_tokens,
+		.output_tokens = end->output_tokens, .reasoning_tokens = end->reasoning_tokens,
+	});
 	return 1;
 }
 
@@ -405,6 +411,16 @@ int request_cancel_some(struct tally *t, int64_t batch, uint32_t *after, int lim
 	return b ? total : -1;
 }
 
+/* It counts again when it ends again, in another hour perhaps. */
+static int uncount(struct tally *t, const struct request_started *r, struct err *e)
+{
+	STMT(q, t->db, &request_sql, Q_UNCOUNT);
+	stmt_int(&q, 1, request_batch(r->row));
+	stmt_int(&q, 2, r->queue);
+	stmt_int(&q, 3, r->row);
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
 int request_reopen(struct tally *t, int64_t row, struct err *e)
 {
 	struct request_started r;
@@ -415,6 +431,8 @@ int request_reopen(struct tally *t, int64_t row, struct err *e)
 
 	if (rc <= 0 || state < REQUEST_FAILED)
 		return rc < 0 ? -1 : 0;
+	if (state == REQUEST_FAILED && uncount(t, &r, e) < 0)
+		return -1;
 	STMT(q, t->db, &request_sql, Q_REOPEN);
 	stmt_int(&q, 1, row);
 	if (stmt_run(&q, e) < 0)

@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 
-enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE, Q_SHARE };
+enum { HOUR_MS = 3600 * 1000 };
+
+enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE, Q_SHARE, Q_USE };
 static const char *const texts[] = {
 	[Q_LOAD] = "SELECT status, answers FROM batches WHERE id = ?1",
 	[Q_ADD] = "UPDATE batches SET pending = pending + ?2, processing = processing + ?3,"
@@ -22,13 +24,20 @@ static const char *const texts[] = {
 		    " WHERE id = ?1",
 	[Q_SHARE] = "INSERT INTO shares (bucket, worker, in_flight) VALUES (?1, ?2, ?3)"
 		    " ON CONFLICT DO UPDATE SET in_flight = in_flight + ?3",
+	[Q_USE] = "INSERT INTO usage (batch, model, hour, requests, attempts, input_tokens,"
+		  " cached_tokens, output_tokens, reasoning_tokens)"
+		  " SELECT batch, coalesce((SELECT model FROM buckets WHERE id = ?2), model),"
+		  " ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM queues WHERE id = ?1"
+		  " ON CONFLICT DO UPDATE SET requests = requests + ?4, attempts = attempts + ?5,"
+		  " input_tokens = input_tokens + ?6, cached_tokens = cached_tokens + ?7,"
+		  " output_tokens = output_tokens + ?8, reasoning_tokens = reasoning_tokens + ?9",
 };
 const struct stmt_set tally_sql = { "tally", texts, ARRAY_LEN(texts) };
 
 void tally_begin(struct tally *t, struct db *db)
 {
 	t->db = db;
-	t->n_batches = t->n_queues = t->n_shares = 0;
+	t->n_batches = t->n_queues = t->n_shares = t->n_usages = 0;
 }
 
 void tally_release(struct tally *t)
@@ -36,6 +45,7 @@ void tally_release(struct tally *t)
 	free(t->batches);
 	free(t->queues);
 	free(t->shares);
+	free(t->usages);
 	memset(t, 0, sizeof *t);
 }
 
@@ -77,12 +87,46 @@ static struct tally_queue *queue_of(struct tally *t, int64_t queue)
 	return q;
 }
 
+static struct tally_usage *usage_of(struct tally *t, int64_t queue, int64_t bucket)
+{
+	for (int i = t->n_usages; i-- > 0;)
+		if (t->usages[i].queue == queue && t->usages[i].bucket == bucket)
+			return &t->usages[i];
+	if (t->n_usages == t->cap_usages) {
+		t->cap_usages = t->cap_usages ? t->cap_usages * 2 : 8;
+		t->usages = mem_resize(t->usages, (size_t)t->cap_usages, sizeof *t->usages);
+	}
+	struct tally_usage *u = &t->usages[t->n_usages++];
+	*u = (struct tally_usage){ .queue = queue, .bucket = bucket };
+	return u;
+}
+
+void tally_use(struct tally *t, struct tally_batch *b, const struct tally_usage *u)
+{
+	struct tally_usage *sum = usage_of(t, u->queue, u->bucket);
+
+	sum->requests += u->requests;
+	sum->attempts += u->attempts;
+	sum->input_tokens += u->input_tokens;
+	sum->cached_tokens += u->cached_tokens;
+	sum->output_tokens += u->output_tokens;
+	sum->reasoning_tokens += u->reasoning_tokens;
+	b->attempts += u->attempts;
+	b->input_tokens += u->input_tokens;
+	b->cached_tokens += u->cached_tokens;
+	b->output_tokens += u->output_tokens;
+	b->reasoning_tokens += u->reasoning_tokens;
+	b->touched = true;
+}
+
 void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
 		enum request_state from, enum request_state to, bool retrying)
 {
 	b->delta[from]--;
 	b->delta[to]++;
 	b->touched = true;
+	if (to == REQUEST_COMPLETED || to == REQUEST_FAILED)
+		usage_of(t, queue, 0)->requests++;
 	if (from != REQUEST_PENDING && to != REQUEST_PENDING)
 		return;
 	int64_t sign = to == REQUEST_PENDING ? 1 : -1;
@@ -150,6 +194,22 @@ static int flush_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, s
 	return 0;
 }
 
+static int flush_usage(struct tally *t, const struct tally_usage *u, int64_t now_ms,
+		       struct err *e)
+{
+	STMT(q, t->db, &tally_sql, Q_USE);
+	stmt_int(&q, 1, u->queue);
+	stmt_int(&q, 2, u->bucket);
+	stmt_int(&q, 3, now_ms / HOUR_MS);
+	stmt_int(&q, 4, u->requests);
+	stmt_int(&q, 5, u->attempts);
+	stmt_int(&q, 6, u->input_tokens);
+	stmt_int(&q, 7, u->cached_tokens);
+	stmt_int(&q, 8, u->output_tokens);
+	stmt_int(&q, 9, u->reasoning_tokens);
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
 int tally_flush(struct tally *t, int64_t now_ms, struct err *e)
 {
 	for (int i = 0; i < t->n_batches; i++)
@@ -177,5 +237,8 @@ int tally_flush(struct tally *t, int64_t now_ms, struct err *e)
 		if (stmt_run(&q, e) < 0)
 			return -1;
 	}
+	for (int i = 0; i < t->n_usages; i++)
+		if (flush_usage(t, &t->usages[i], now_ms, e) < 0)
+			return -1;
 	return 0;
 }

@@ -1,9 +1,11 @@
-/* tally: what one transaction does to the counters of batches and queues.
+/* tally: what one transaction does to the counters of batches and queues, and
+ * to the usage of each hour.
  *
  * Every move of a request is told to the tally; tally_flush() writes one
  * UPDATE per batch and queue that was touched, and settles a batch whose last
  * request has ended: status and time stamps are in the file the moment the
- * last result is.  One tally per transaction:
+ * last result is.  One tally per transaction, and one `now` for its moves and
+ * the flush:
  *
  *     tally_begin(t) ... moves ... tally_flush(t, now, e) ... tx_commit() */
 #ifndef FSL_DOMAIN_TALLY_H
@@ -39,6 +41,13 @@ struct tally_share {
 	int64_t bucket, worker, in_flight;
 };
 
+/* What ended in this transaction, of one queue and sent to one bucket. */
+struct tally_usage {
+	int64_t queue, bucket;
+	int64_t requests, attempts;
+	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
+};
+
 struct tally {
 	struct db *db;
 	struct tally_batch *batches;
@@ -47,6 +56,8 @@ struct tally {
 	int n_queues, cap_queues;
 	struct tally_share *shares;
 	int n_shares, cap_shares;
+	struct tally_usage *usages;
+	int n_usages, cap_usages;
 };
 
 void tally_begin(struct tally *t, struct db *db);
@@ -57,9 +68,13 @@ void tally_release(struct tally *t);
 struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e) MUST_CHECK;
 
 /* One request of the queue moves; `retrying`: on the pending side of the move
- * it has a due time. */
+ * it has a due time.  To completed or failed: it is counted in the usage. */
 void tally_move(struct tally *t, struct tally_batch *b, int64_t queue,
 		enum request_state from, enum request_state to, bool retrying);
+
+/* Adds to the usage of the batch, under the model of u->bucket, else of
+ * u->queue: an attempt that has ended, the tokens of an answer. */
+void tally_use(struct tally *t, struct tally_batch *b, const struct tally_usage *u);
 
 /* The worker has `change` more in flight of the bucket. */
 void tally_fly(struct tally *t, int64_t bucket, int64_t worker, int64_t change);

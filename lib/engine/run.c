@@ -268,6 +268,17 @@ static void write_config(const struct run_options *o, struct str *out)
 
 	jsonw_object(&w);
 	jsonw_kint(&w, "jobs", o->http.jobs);
+	/* What it takes, for domain/queue: batches by row, else those of a user. */
+	jsonw_kstrz(&w, "user", o->user);
+	jsonw_key(&w, "batches");
+	if (o->batches)
+		jsonw_array(&w);
+	for (int i = 0; o->batches && i < o->n_batches; i++)
+		jsonw_int(&w, o->batches[i]);
+	if (o->batches)
+		jsonw_array_end(&w);
+	else
+		jsonw_null(&w);
 	if (o->defaults) {
 		send_write(o->defaults, &send);
 		jsonw_kraw(&w, "defaults", str_span(&send));

@@ -70,6 +70,12 @@ sound_wrong() {
 	SELECT 'batch ' || id || ' counts ' || attempts || ' attempts of ' || n FROM batches b
 		JOIN (SELECT request >> 32 AS batch, count(*) AS n FROM attempts GROUP BY 1) a
 		ON a.batch = b.id WHERE b.attempts <> a.n;
+	SELECT 'batch ' || id || ' counts ' || counted || ', its usage comes to ' || used FROM
+		(SELECT id, json_array(completed + failed, attempts, input_tokens, cached_tokens,
+		output_tokens, reasoning_tokens) AS counted, (SELECT json_array(ifnull(sum(requests), 0),
+		ifnull(sum(attempts), 0), ifnull(sum(input_tokens), 0), ifnull(sum(cached_tokens), 0),
+		ifnull(sum(output_tokens), 0), ifnull(sum(reasoning_tokens), 0)) FROM usage u
+		WHERE u.batch = b.id) AS used FROM batches b) WHERE counted <> used;
 	SELECT 'line ' || line || ' has ' || ifnull(n, 0) || ' attempts, the last ' ||
 		ifnull(last, 0) || ', of ' || tries FROM r LEFT JOIN (SELECT request, count(*) AS n,
 		max(n) AS last FROM attempts GROUP BY request) a ON a.request = r.id

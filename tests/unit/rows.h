@@ -146,7 +146,8 @@ static inline int64_t rows_queue(int64_t batch, int model)
 }
 
 /* How many batches and queues have counters that their requests belie, flights
- * that no request in state 1 has, or answers that are not numbered 1 to n. */
+ * that no request in state 1 has, answers that are not numbered 1 to n, or a
+ * usage that does not add up. */
 static inline int64_t rows_wrong(sqlite3 *raw)
 {
 	static const char *const sql[] = {
@@ -172,6 +173,12 @@ static inline int64_t rows_wrong(sqlite3 *raw)
 		" WHERE coalesce(f.n, 0) <> coalesce(s.in_flight, 0)",
 		"SELECT count(*) FROM batches b WHERE b.attempts <> (SELECT count(*) FROM attempts a"
 		" WHERE a.request >> 32 = b.id)",
+		"SELECT count(*) FROM batches b WHERE (b.completed + b.failed, b.attempts,"
+		" b.input_tokens, b.cached_tokens, b.output_tokens, b.reasoning_tokens) IS NOT"
+		" (SELECT ifnull(sum(requests), 0), ifnull(sum(attempts), 0),"
+		" ifnull(sum(input_tokens), 0), ifnull(sum(cached_tokens), 0),"
+		" ifnull(sum(output_tokens), 0), ifnull(sum(reasoning_tokens), 0)"
+		" FROM usage u WHERE u.batch = b.id)",
 	};
 	int64_t wrong = 0;
 

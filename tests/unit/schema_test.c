@@ -31,7 +31,7 @@ static void shape(void)
 	CHECK_STR(ROWS_TEXT(raw, "SELECT group_concat(name) FROM (SELECT name FROM pragma_table_list"
 			    " WHERE schema = 'main' AND type = 'table' AND strict ORDER BY name)"),
 		  "answers,attempts,batches,blocks,buckets,file_models,files,flights,lines,models,"
-		  "queues,races,recalls,requests,shares,templates,workers", "the tables, all of them STRICT");
+		  "queues,races,recalls,requests,shares,templates,usage,workers", "the tables, all of them STRICT");
 	CHECK_INT(ROWS_INT(raw, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
 			   " AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'"), 0,
 		  "and none that is not");

@@ -14,10 +14,13 @@
 #include "domain/file.h"
 #include "domain/importrows.h"
 #include "domain/model.h"
+#include "domain/queue.h"
 #include "domain/request.h"
 #include "domain/result.h"
+#include "domain/roster.h"
 #include "domain/select.h"
 #include "domain/tally.h"
+#include "domain/usage.h"
 #include "domain/worker.h"
 #include "rows.h"
 #include "unit.h"
@@ -28,9 +31,9 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "bucket_sql", &bucket_sql }, { "peer_sql", &peer_sql },
 	{ "exchange_sql", &exchange_sql }, { "file_sql", &file_sql },
 	{ "importrows_sql", &importrows_sql },
-	{ "model_sql", &model_sql }, { "request_sql", &request_sql },
-	{ "result_sql", &result_sql }, { "select_sql", &select_sql },
-	{ "tally_sql", &tally_sql }, { "worker_sql", &worker_sql },
+	{ "model_sql", &model_sql }, { "queue_sql", &queue_sql }, { "request_sql", &request_sql },
+	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
+	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 };
 
 static bool known(const char *name)
@@ -133,6 +136,18 @@ static int hot(sqlite3 *raw, const struct stmt_set *set, const char *piece, cons
 	return index;
 }
 
+/* `fsl-batch queue` stays cheap with a million requests. */
+static void waits(sqlite3 *raw)
+{
+	int due = hot(raw, &queue_sql, "SELECT due FROM", "SEARCH requests USING INDEX"
+		      " requests_pending (queue=? AND due>?)", "the next due is read in the index");
+	CHECK(index_only(raw, &queue_sql, due), "and nowhere else");
+	hot(raw, &queue_sql, "status IN (1, 5)", "SEARCH b USING INDEX batches_open (status=?)",
+	    "batches that have ended are not read");
+	hot(raw, &queue_sql, "UNION ALL", "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+	    "of requests those in flight");
+}
+
 static void claims(sqlite3 *raw)
 {
 	int fresh = hot(raw, &source_sql, "due = 0 AND id > ?2", "SEARCH requests USING INDEX"
@@ -209,6 +224,7 @@ int main(void)
 		}
 	}
 	claims(r.raw);
+	waits(r.raw);
 	moves(r.raw);
 	rows_close(&r);
 	return unit_done();
