@@ -58,7 +58,7 @@ void help_options(const struct opt *table, struct str *out)
 		else
 			str_addf(out, "      --%s", o->name);
 		if (o->arg)
-			str_addf(out, " %s", o->arg);
+			str_addf(out, o->optional ? "[=%s]" : " %s", o->arg);
 		bool open = false;
 		str_addz(&text, o->help);
 		if (o->env)

@@ -217,6 +217,8 @@ static int read_long(const struct opt *const *tables, int argc, char **argv, int
 		return unknown_long(tables, name, e);
 	if (is_switch(o) && value)
 		return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
+	if (!value)
+		value = o->optional;
 	if (is_switch(o) || value)
 		return line_value(o, value, set, e) < 0 ? -1 : 1;
 	if (i + 1 >= argc)
@@ -369,12 +371,12 @@ static int config_set(struct config *c, const struct opt *o, struct span value,
 {
 	if (is_switch(o) && value.p)
 		return err_set(e, ERR_CONFIG, "%s takes no value", o->name);
-	if (!is_switch(o) && value.n == 0)
+	if (!is_switch(o) && !o->optional && value.n == 0)
 		return err_set(e, ERR_CONFIG, "%s needs a value: %s", o->name, o->arg);
 	if (given_rank(o) > RANK_CONFIG)
 		return 0;
-	char *z = NULL;
-	if (value.p) {
+	const char *z = o->optional;
+	if (value.n > 0) {
 		z = mem_copy(value.p, value.n);
 		list_add(&kept, z);
 	}

@@ -46,6 +46,8 @@ struct opt {
 	int64_t min, max;   /* for the numbers; max 0 means the kind's own:
 			     * 10^15, 10^9 units, 100 years, 1 PiB */
 	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
+	const char *optional; /* the value if none is given: then only --name=value
+			       * gives one; NULL: a value is needed */
 };
 
 struct opt_list {

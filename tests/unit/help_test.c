@@ -19,6 +19,7 @@ static const struct opt options[] = {
 	{ .kind = OPT_LIST, .letter = 't', .name = "tag-with-a-long-name", .arg = "TAG",
 	  .help = "a tag", .dflt = "" },
 	{ .kind = OPT_TEXT, .name = "x", .arg = "\xc3\xa4\xe2\x80\xa6", .help = "characters" },
+	{ .kind = OPT_DURATION, .name = "since", .arg = "DUR", .help = "o", .optional = "1h" },
 	{ .kind = OPT_END },
 };
 
@@ -52,7 +53,8 @@ static const char options_text[] =
 	"                          long for a line\n"
 	"  -t, --tag-with-a-long-name TAG\n"
 	"                          a tag (repeatable)\n"
-	"      --x \xc3\xa4\xe2\x80\xa6              characters\n";
+	"      --x \xc3\xa4\xe2\x80\xa6              characters\n"
+	"      --since[=DUR]       o\n";
 
 static const char common_text[] =
 	"\nCommon options:\n"

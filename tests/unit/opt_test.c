@@ -11,7 +11,7 @@ static struct {
 	int verbose, color;
 	const char *db, *name;
 	struct opt_list tags;
-	int64_t jobs, cost, delay, room;
+	int64_t jobs, cost, delay, room, since;
 } v;
 
 static const char *const colors[] = { "auto", "always", "never", NULL };
@@ -39,6 +39,8 @@ static const struct opt second[] = {
 	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &v.cost, .arg = "N" },
 	{ .kind = OPT_DURATION, .name = "delay", .dst = &v.delay, .arg = "DUR" },
 	{ .kind = OPT_SIZE, .name = "room", .dst = &v.room, .arg = "SIZE" },
+	{ .kind = OPT_DURATION, .name = "since", .dst = &v.since, .arg = "DUR", .min = 1,
+	  .optional = "1h" },
 	{ .kind = OPT_END },
 };
 
@@ -193,6 +195,20 @@ static int config(const char *text)
 	return opt_config(tables, others, "test", path, true, &e);
 }
 
+/* An option whose value may be left out. */
+static void test_optional(void)
+{
+	CHECK(parse("--since 5m") == 0 && v.since == 3600000, "no value: what the table says");
+	CHECK_STR(ops, "5m", "the next word is none");
+	CHECK(parse("--since=5m x") == 0 && v.since == 300000, "--name=value gives one");
+	check_refused("--since=", "--since: '' is not a duration from 1ms to 36500d",
+		      "write it with a unit: 250ms, 30s, 10m, 6h or 7d");
+	CHECK(parse("") == 0 && v.since == 0, "not given");
+	CHECK(config("since\n") == 0 && v.since == 3600000, "no value in the config file");
+	parse("");
+	CHECK(config("since = 2s\n") == 0 && v.since == 2000, "one there");
+}
+
 static void check_bad_config(const char *text, const char *where_and_what,
 			     const char *hint)
 {
@@ -307,6 +323,7 @@ int main(void)
 	test_nearest();
 	test_first();
 	test_config();
+	test_optional();
 	test_environment();
 	opt_list_release(&v.tags);
 	return unit_done();
