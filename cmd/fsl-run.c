@@ -194,7 +194,7 @@ static int one_shot(struct tool *t, struct err *e)
 	progress_clear(&bar);
 	if (rc < 0)
 		return -1;
-	oneshot_tell(&o, &b);
+	oneshot_tell(db, &o, &b);
 	char id[BATCH_ID_BUF], what[16];
 	memcpy(what, batch_id_text(b.uuid, id), sizeof what - 1);
 	what[sizeof what - 1] = '\0';
@@ -230,7 +230,7 @@ static int check_options(const struct tool *t, struct err *e)
 		&asked.output, &asked.errors, &asked.fresh, &asked.retry_failed,
 		&create.base_url, &create.endpoint,
 		&create.name, &create.if_absent, &metadata, &create.key, &create.key_header,
-		&headers, &create.priority,
+		&headers, &create.priority, &create.reuse_ms,
 	};
 
 	if (asked.input && t->n_operands > 0)

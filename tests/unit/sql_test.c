@@ -14,6 +14,7 @@
 #include "domain/model.h"
 #include "domain/request.h"
 #include "domain/result.h"
+#include "domain/reuse.h"
 #include "domain/select.h"
 #include "domain/tally.h"
 #include "domain/worker.h"
@@ -26,8 +27,9 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "exchange_sql", &exchange_sql }, { "file_sql", &file_sql },
 	{ "importrows_sql", &importrows_sql },
 	{ "model_sql", &model_sql }, { "request_sql", &request_sql },
-	{ "result_sql", &result_sql }, { "select_sql", &select_sql },
-	{ "tally_sql", &tally_sql }, { "worker_sql", &worker_sql },
+	{ "result_sql", &result_sql }, { "reuse_sql", &reuse_sql },
+	{ "select_sql", &select_sql }, { "tally_sql", &tally_sql },
+	{ "worker_sql", &worker_sql },
 };
 
 static bool known(const char *name)
