@@ -100,7 +100,7 @@ static void test_list(void)
 	CHECK_STR(str_z(&got),
 		  "-\t--db\t-D\tFILE\n-\t--json\t-\t-\nlist\t--limit\t-l\tN\n"
 		  "list\t--status\t-\tS,...\nlist\t--tag-with-a-long-name\t-t\tTAG\n"
-		  "list\t--x\t-\t\xc3\xa4\xe2\x80\xa6\n", "a line per verb and option");
+		  "list\t--x\t-\t\xc3\xa4\xe2\x80\xa6\nlist\t--since\t-\tDUR\n", "a line per verb and option");
 	str_reset(&got);
 	help_list(&single, common + 2, &got);
 	CHECK(strncmp(str_z(&got), "-\t--limit\t-l\tN\n", 15) == 0,
