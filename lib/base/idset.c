@@ -95,3 +95,9 @@ uint32_t idset_add(struct idset *s, struct span text, uint32_t line)
 	*slot = s->n;
 	return 0;
 }
+
+uint32_t idset_find(const struct idset *s, struct span text)
+{
+	uint32_t slot = *find_slot(s, hash_of(text.p, text.n));
+	return slot == 0 ? 0 : entry_at(s, slot - 1)->line;
+}

@@ -17,4 +17,7 @@ void idset_free(struct idset *s); /* NULL is fine */
  * was added with.  Lines are 1 to 2^32 - 1. */
 uint32_t idset_add(struct idset *s, struct span text, uint32_t line);
 
+/* The line it was added with; 0: it is not there. */
+uint32_t idset_find(const struct idset *s, struct span text);
+
 #endif

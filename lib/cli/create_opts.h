@@ -41,6 +41,9 @@
 	{ .kind = OPT_INT, .name = "priority", .dst = &(o).priority, .arg = "N", \
 	  .help = "batches with a higher one go first", .dflt = "0", \
 	  .min = -1000, .max = 1000 }, \
+	{ .kind = OPT_DURATION, .name = "reuse", .dst = &(o).reuse_ms, .arg = "DUR", \
+	  .help = "take the answers that equal requests were given, within DUR or at any " \
+		  "time, and do not send those", .min = 1, .bare = "36500d" }, \
 	{ .kind = OPT_FLAG, .name = "allow-inline-secrets", .dst = &(o).allow_secrets, \
 	  .help = "store keys that stand in lines, headers or URLs" }, \
 	{ .kind = OPT_SIZE, .name = "max-line", .dst = &(o).max_line, .arg = "SIZE", \

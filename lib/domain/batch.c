@@ -367,7 +367,7 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out, bo
 {
 	struct file f CLEANUP(file_release) = FILE_INIT;
 	struct str url CLEANUP(str_release) = STR_INIT, model CLEANUP(str_release) = STR_INIT;
-	struct batchrows r CLEANUP(batchrows_leave) = BATCHROWS_INIT;
+	struct batchrows r CLEANUP(batchrows_leave) = BATCHROWS_FOR(n);
 	int rc;
 
 	*existed = false;

@@ -74,6 +74,8 @@ int batch_list(struct db *db, const struct batch_filter *f, int64_t *after,
 int batch_open(struct db *db, const char *user, batch_fn *fn, void *ctx,
 	       struct err *e) MUST_CHECK;
 
+struct reuse;
+
 struct batch_new {
 	int64_t file;
 	const char *name;      /* or NULL */
@@ -88,6 +90,7 @@ struct batch_new {
 	const char *metadata;  /* JSON object, or NULL */
 	int64_t priority;      /* -1,000 to 1,000 */
 	const struct send *send;
+	struct reuse *reuse;   /* domain/reuse.h; NULL: every request is sent */
 };
 
 /* XXH3-128 over input, base URL, endpoint, headers and key reference: the

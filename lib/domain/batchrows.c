@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/batch.h"
 #include "domain/line.h"
 #include "domain/request.h"
+#include "domain/reuse.h"
 #include "store/tx.h"
 
 enum {
@@ -163,6 +166,24 @@ static int make_queues(struct batchrows *r, int64_t file, struct err *e)
 	return tx_commit(&tx, e);
 }
 
+static struct reuse *reuse_of(const struct batchrows *r)
+{
+	return r->n ? r->n->reuse : NULL;
+}
+
+static int take_answers(struct batchrows *r, int64_t file, int64_t total, struct err *e)
+{
+	struct reuse *u = reuse_of(r);
+	int64_t now = clock_wall_ms();
+
+	if (!u)
+		return 0;
+	if (reuse_file(u, r->db, file, total, e) < 0)
+		return -1;
+	int64_t found = reuse_find(u, r->db, r->n, now, e);
+	return found > 0 ? reuse_take(u, r->db, r->id, file, now, e) : found < 0 ? -1 : 0;
+}
+
 int64_t batchrows_fill(struct batchrows *r, int64_t file, struct err *e)
 {
 	int64_t total = 0, after = file << 32;
@@ -188,15 +209,19 @@ int64_t batchrows_fill(struct batchrows *r, int64_t file, struct err *e)
 		if (tx_commit(&tx, e) < 0)
 			return -1;
 	}
-	return total;
+	return take_answers(r, file, total, e) < 0 ? -1 : total;
 }
 
 int batchrows_show(struct batchrows *r, int64_t file, struct err *e)
 {
+	struct reuse *u = reuse_of(r);
+
 	STMT(q, r->db, &batchrows_sql, Q_SHOW);
 	stmt_int(&q, 1, r->id);
 	stmt_int(&q, 2, file);
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	if (stmt_run(&q, e) < 0)
+		return -1;
+	return u ? reuse_show(u, r->db, r->id, clock_wall_ms(), e) : 0;
 }
 
 /* Deletes the rows of one table, step by step. */

@@ -16,13 +16,16 @@
 extern const struct stmt_set batchrows_sql;
 
 /* A batch in the making, or one that goes. */
+struct batch_new;
 struct batchrows {
 	struct db *db;
 	int slot;   /* of the side file; -1: none */
 	int64_t id; /* batches.id; 0: none */
+	const struct batch_new *n; /* in the making: what was asked for; else NULL */
 };
 
-#define BATCHROWS_INIT { NULL, -1, 0 }
+#define BATCHROWS_INIT { NULL, -1, 0, NULL }
+#define BATCHROWS_FOR(n) { NULL, -1, 0, (n) }
 
 /* Takes a byte of the side file. */
 int batchrows_enter(struct batchrows *r, struct db *db, struct err *e) MUST_CHECK;
@@ -34,11 +37,13 @@ void batchrows_leave(struct batchrows *r);
 int batchrows_url(struct db *db, const struct file *f, const char *want,
 		  struct str *url, struct err *e) MUST_CHECK;
 
-/* Makes a queue per model and a request per template.  The queues' counters
- * stay 0, so that nothing is claimed.  Returns how many requests. */
+/* Makes a queue per model and a request per template, and gives the requests
+ * what they may take (domain/reuse).  The queues' counters stay 0, so that
+ * nothing is claimed.  Returns how many requests. */
 int64_t batchrows_fill(struct batchrows *r, int64_t file, struct err *e) MUST_CHECK;
 
-/* Sets the queues' counters; inside the transaction that shows the batch. */
+/* Sets the queues' counters, and the batch's for what was taken; inside the
+ * transaction that shows the batch. */
 int batchrows_show(struct batchrows *r, int64_t file, struct err *e) MUST_CHECK;
 
 /* Hides a batch that has ended; ERR_STATE if it has not.  r->id is its row. */

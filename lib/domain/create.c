@@ -28,6 +28,7 @@ void create_release(struct create *c)
 	str_release(&c->headers);
 	str_release(&c->metadata);
 	send_release(&c->send);
+	reuse_release(&c->reuse);
 	*c = (struct create)CREATE_INIT;
 }
 
@@ -281,6 +282,8 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	out->batch.name = o->name;
 	out->batch.if_absent = o->if_absent;
 	out->batch.priority = o->priority;
+	out->reuse.within_ms = o->reuse_ms;
+	out->batch.reuse = o->reuse_ms > 0 ? &out->reuse : NULL;
 	return 0;
 }
 

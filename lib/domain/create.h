@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "domain/batch.h"
 #include "domain/import.h"
+#include "domain/reuse.h"
 #include "domain/send.h"
 
 struct create_options {
@@ -25,6 +26,7 @@ struct create_options {
 	const char **headers;  /* "K: V", n_headers of them */
 	int n_headers;
 	int64_t priority;
+	int64_t reuse_ms;      /* --reuse: answers at most so old; 0: none */
 	bool allow_secrets;    /* --allow-inline-secrets */
 	int64_t max_line;      /* bytes, for the import */
 	struct send send;      /* but for the next two */
@@ -41,9 +43,11 @@ struct create {
 	char *base_url, *key_ref;
 	struct str headers, metadata;
 	struct send send;
+	struct reuse reuse;
 };
 
-#define CREATE_INIT { .headers = STR_INIT, .metadata = STR_INIT, .send = SEND_INIT }
+#define CREATE_INIT { .headers = STR_INIT, .metadata = STR_INIT, .send = SEND_INIT, \
+		      .reuse = REUSE_INIT }
 void create_release(struct create *c);
 
 /* ERR_USAGE with the option's name.

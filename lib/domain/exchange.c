@@ -11,6 +11,7 @@
 #include "domain/file.h"
 #include "domain/lineheader.h"
 #include "domain/request.h"
+#include "domain/reuse.h"
 #include "domain/select.h"
 #include "domain/url.h"
 
@@ -391,13 +392,15 @@ int exchange_inspect(struct db *db, const struct batch *b, struct span custom_id
 	struct jsonw w = jsonw_start(out);
 	struct inspecting i = { .out = out, .w = form == EXCHANGE_JSON ? &w : NULL, .only = n };
 	char id[BATCH_ID_BUF];
+	struct str source CLEANUP(str_release) = STR_INIT;
 	int64_t row;
 
 	int rc = select_custom_id(db, b, custom_id, &row, e);
 	if (rc == 0)
 		return err_set(e, ERR_NOTFOUND, "%s has no request '%s'", batch_id_text(b->uuid, id),
 			       safe_show(custom_id, 100));
-	if (rc < 0 || exchange_load(db, b, row, &x, e) < 0)
+	if (rc < 0 || exchange_load(db, b, row, &x, e) < 0 ||
+	    reuse_source(db, row, &source, e) < 0)
 		return -1;
 	if (form == EXCHANGE_CURL) {
 		exchange_curl(&x, out);
@@ -408,7 +411,9 @@ int exchange_inspect(struct db *db, const struct batch *b, struct span custom_id
 		str_addc(out, '\n');
 		if (add_attempts(db, row, &i, e) < 0)
 			return -1;
-		if (i.shown == 0)
+		if (source.n > 0)
+			str_addf(out, "not sent: reused from %s\n", str_z(&source));
+		else if (i.shown == 0)
 			str_addz(out, "not sent yet\n");
 		return 0;
 	}
@@ -423,6 +428,7 @@ int exchange_inspect(struct db *db, const struct batch *b, struct span custom_id
 	if (add_attempts(db, row, &i, e) < 0)
 		return -1;
 	jsonw_array_end(&w);
+	jsonw_kstrz(&w, "reused_from", source.n > 0 ? str_z(&source) : NULL);
 	jsonw_end(&w);
 	str_addc(out, '\n');
 	return 0;

@@ -31,7 +31,8 @@ static const char *const texts[] = {
 		   " WHERE r.id > ?2 AND r.id <= ?3 AND (?4 >> r.state) & 1 ORDER BY r.id LIMIT ?5",
 	/* One pass over the narrow rows of the file: nothing is indexed by it. */
 	[Q_CUSTOM_ID] = "SELECT id FROM templates WHERE id > ?1 AND id <= ?2 AND custom_id = ?3",
-	[Q_BODY] = "SELECT body FROM answers WHERE id = ?1",
+	/* A reused answer cost nothing. */
+	[Q_BODY] = "SELECT body FROM answers WHERE id = ?1 AND source IS NULL",
 	[Q_TEMPLATES] = "SELECT 1 FROM templates WHERE id > ?1 AND id <= ?2 LIMIT 1",
 	[Q_REOPEN] = "UPDATE batches SET status = 1, finalizing_ms = NULL, completed_ms = NULL,"
 		     " expired_ms = NULL, cancelling_ms = NULL, cancelled_ms = NULL,"

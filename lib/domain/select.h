@@ -36,7 +36,7 @@ struct select_row {
 	int64_t took_ms;              /* -1: unknown or none */
 	struct span code, message;    /* SPAN_NONE: none */
 	/* of the answer: */
-	int64_t input_tokens, output_tokens; /* -1: unknown */
+	int64_t input_tokens, output_tokens; /* -1: unknown, or it was reused */
 };
 typedef int select_fn(void *ctx, const struct select_row *r, struct err *e);
 /* Calls fn for each; returns how many, or -1.  fn may not write. */

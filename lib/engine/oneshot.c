@@ -14,6 +14,7 @@
 #include "base/safe.h"
 #include "domain/result.h"
 #include "domain/select.h"
+#include "engine/submit.h"
 
 /* The file with this content, imported before: 1, 0. */
 static int known_file(struct db *db, const char *path, struct file *f, struct err *e)
@@ -52,6 +53,7 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 
 	o->resumed = o->finished = false;
 	o->reopened = 0;
+	o->made = NULL;
 	int known = known_file(db, im->path, &f, e);
 	if (known < 0)
 		return -1;
@@ -71,10 +73,11 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 	bool existed;
 	if (batch_create(db, &c->batch, out, &existed, e) < 0)
 		return -1;
+	o->made = existed ? NULL : &c->batch;
 	return existed ? found(db, o, out, e) : 0;
 }
 
-void oneshot_tell(const struct oneshot *o, const struct batch *b)
+void oneshot_tell(struct db *db, const struct oneshot *o, const struct batch *b)
 {
 	char id[BATCH_ID_BUF], done[NUM_BUF], total[NUM_BUF];
 	int64_t ended = b->completed + b->failed + b->cancelled + b->expired;
@@ -82,7 +85,9 @@ void oneshot_tell(const struct oneshot *o, const struct batch *b)
 	batch_id_text(b->uuid, id);
 	num_count(ended, done);
 	num_count(b->total, total);
-	if (o->reopened > 0)
+	if (o->made && (o->made->reuse || !o->fresh))
+		submit_tell_reuse(db, o->made, b);
+	else if (o->reopened > 0)
 		log_note("%s: %lld requests that had failed are sent once more", id,
 			 (long long)o->reopened);
 	else if (o->resumed && isatty(STDERR_FILENO))
@@ -260,7 +265,7 @@ int oneshot_begin(struct oneshot *o, const struct create_options *co, const char
 	int rc = oneshot_batch(*db, &im, &c, o, out, e);
 	clear(o);
 	if (rc == 0)
-		oneshot_tell(o, out);
+		oneshot_tell(*db, o, out);
 	return rc;
 }
 

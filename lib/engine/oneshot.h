@@ -24,6 +24,7 @@ struct oneshot {
 	bool resumed;       /* it was there, with work left */
 	bool finished;      /* it was there and is terminal */
 	int64_t reopened;   /* by retry_failed */
+	const struct batch_new *made; /* it is new, and made so (of `c`); else NULL */
 };
 
 /* All that comes before the first request: checks options and outputs, opens
@@ -42,8 +43,9 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 		  struct oneshot *o, struct batch *out, struct err *e) MUST_CHECK;
 
 /* Says on stderr what was found, if a person may want to know: that it is
- * resumed (on a terminal), that it had ended (always). */
-void oneshot_tell(const struct oneshot *o, const struct batch *b);
+ * resumed (on a terminal), that it had ended (always), or what a new one takes
+ * of earlier answers (submit_tell_reuse()). */
+void oneshot_tell(struct db *db, const struct oneshot *o, const struct batch *b);
 
 /* Can the outputs be made?  Asked before anything is sent; leaves nothing
  * behind.  Paths may be NULL. */

@@ -27,4 +27,8 @@ struct submit {
 int submit_batch(const struct submit *s, struct db **db, struct batch *out,
 		 struct err *e) MUST_CHECK;
 
+/* Says of a batch that was just made how many answers it took (--reuse), or
+ * that it could have taken most; on a terminal, elsewhere with -v. */
+void submit_tell_reuse(struct db *db, const struct batch_new *n, const struct batch *b);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "domain/reuse.h"
 #include "fixture.h"
 
 /* A batch of one line with these texts; its row. */
@@ -69,7 +70,7 @@ static void test_request(struct db *db)
 		 "{\"method\":\"POST\",\"url\":\"http://127.0.0.1:1/v1/x\",\"headers\":"
 		 "{\"X-Team\":\"blue\",\"Authorization\":\"Bearer <env:MY_KEY>\","
 		 "\"Content-Type\":\"application/json\",\"Idempotency-Key\":\"batch_req_%s00000001\"},"
-		 "\"body\":{\"q\":\"it's\"}},\"attempts\":[]}\n", hex, hex);
+		 "\"body\":{\"q\":\"it's\"}},\"attempts\":[],\"reused_from\":null}\n", hex, hex);
 	CHECK_STR(inspect(db, id, EXCHANGE_JSON, 0), str_z(&want), "as JSON");
 }
 
@@ -140,7 +141,8 @@ static void test_attempts(struct db *db)
 	text = inspect(db, id, EXCHANGE_JSON, 1);
 	CHECK(has(text, "\"in_flight\":false,\"ms\":5,\"status\":429,\"code\":null,\"message\":"
 		  "\"slow down\",\"bytes\":10,\"next\":\"1970-01-01T00:00:00.005Z\",\"headers\":"
-		  "{\"retry-after\":\"1\"},\"head\":\"wait\\na bit\"}]}\n"), "an attempt as JSON");
+		  "{\"retry-after\":\"1\"},\"head\":\"wait\\na bit\"}],\"reused_from\":null}\n"),
+	      "an attempt as JSON");
 }
 
 static void test_retried(struct db *db)
@@ -157,6 +159,28 @@ static void test_retried(struct db *db)
 	      "a retried request has another idempotency key");
 }
 
+static void test_reused(struct db *db)
+{
+	int64_t file = fixture_file(db, LINE), id = fixture_batch(db, file);
+	struct reuse u CLEANUP(reuse_release) = REUSE_INIT;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT, old CLEANUP(batch_release) = BATCH_INIT;
+	struct batch_new n = fixture_new(file);
+	struct err e = ERR_INIT;
+	char want[200], source[REQUEST_ID_BUF];
+	bool existed;
+
+	fixture_complete(db, request_row(id, 1), "{}");
+	u.within_ms = INT64_C(1) << 60;
+	n.reuse = &u;
+	fixture_must(batch_create(db, &n, &b, &existed, &e) == 0 && u.taken == 1, "create", &e);
+	fixture_get(db, id, &old);
+	batch_request_text(old.uuid, 1, source);
+	snprintf(want, sizeof want, "\n\nnot sent: reused from %s\n", source);
+	CHECK(has(inspect(db, b.id, EXCHANGE_TEXT, 0), want), "a reused answer names its source");
+	snprintf(want, sizeof want, "\"attempts\":[],\"reused_from\":\"%s\"}\n", source);
+	CHECK(has(inspect(db, b.id, EXCHANGE_JSON, 0), want), "as JSON too");
+}
+
 int main(void)
 {
 	struct db *db = fixture_db("state.db");
@@ -167,6 +191,7 @@ int main(void)
 	test_hostile(db);
 	test_attempts(db);
 	test_retried(db);
+	test_reused(db);
 	db_close(db);
 	return unit_done();
 }

@@ -19,6 +19,7 @@ static const struct opt options[] = {
 	{ .kind = OPT_LIST, .letter = 't', .name = "tag-with-a-long-name", .arg = "TAG",
 	  .help = "a tag", .dflt = "" },
 	{ .kind = OPT_TEXT, .name = "x", .arg = "\xc3\xa4\xe2\x80\xa6", .help = "characters" },
+	{ .kind = OPT_DURATION, .name = "since", .arg = "DUR", .help = "o", .bare = "1h" },
 	{ .kind = OPT_END },
 };
 
@@ -52,7 +53,8 @@ static const char options_text[] =
 	"                          long for a line\n"
 	"  -t, --tag-with-a-long-name TAG\n"
 	"                          a tag (repeatable)\n"
-	"      --x \xc3\xa4\xe2\x80\xa6              characters\n";
+	"      --x \xc3\xa4\xe2\x80\xa6              characters\n"
+	"      --since[=DUR]       o\n";
 
 static const char common_text[] =
 	"\nCommon options:\n"
@@ -98,7 +100,7 @@ static void test_list(void)
 	CHECK_STR(str_z(&got),
 		  "-\t--db\t-D\tFILE\n-\t--json\t-\t-\nlist\t--limit\t-l\tN\n"
 		  "list\t--status\t-\tS,...\nlist\t--tag-with-a-long-name\t-t\tTAG\n"
-		  "list\t--x\t-\t\xc3\xa4\xe2\x80\xa6\n", "a line per verb and option");
+		  "list\t--x\t-\t\xc3\xa4\xe2\x80\xa6\nlist\t--since\t-\tDUR\n", "a line per verb and option");
 	str_reset(&got);
 	help_list(&single, common + 2, &got);
 	CHECK(strncmp(str_z(&got), "-\t--limit\t-l\tN\n", 15) == 0,

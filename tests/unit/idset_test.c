@@ -26,6 +26,9 @@ static void small(void)
 	CHECK_INT(idset_add(s, SPAN_LIT("a\0"), UINT32_MAX), 0, "a NUL counts");
 	CHECK_INT(idset_add(s, SPAN_LIT("a\0"), 6), UINT32_MAX, "the last line number");
 	CHECK_INT(idset_add(s, span_of(""), 6), 5, "the empty text is seen again");
+	CHECK_INT(idset_find(s, span_of("A")), 4, "found: the line it came with");
+	CHECK_INT(idset_find(s, span_of("b")), 0, "not there");
+	CHECK_INT(idset_add(s, span_of("b"), 7), 0, "and not added by looking");
 	idset_free(s);
 	idset_free(NULL);
 	idset_free(idset_new());

@@ -150,7 +150,7 @@ static void is_told(const struct oneshot *o, int64_t id, const char *want, const
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	int was = redirect(STDERR_FILENO, "said", O_WRONLY | O_CREAT | O_TRUNC);
 	fixture_get(db, id, &b);
-	oneshot_tell(o, &b);
+	oneshot_tell(db, o, &b);
 	dup2(was, STDERR_FILENO);
 	close(was);
 	const char *said = get("said");

@@ -18,6 +18,7 @@
 #include "domain/request.h"
 #include "domain/result.h"
 #include "domain/roster.h"
+#include "domain/reuse.h"
 #include "domain/select.h"
 #include "domain/tally.h"
 #include "domain/usage.h"
@@ -34,6 +35,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "model_sql", &model_sql }, { "queue_sql", &queue_sql }, { "request_sql", &request_sql },
 	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
+	{ "reuse_sql", &reuse_sql },
 };
 
 static bool known(const char *name)

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "fixture.h"
 
 static char input[600], state[600];
@@ -82,6 +83,55 @@ static void test_dry_run(void)
 	CHECK(submit(&s, &b, &e) < 0 && e.code == ERR_USAGE, "options are checked");
 }
 
+/* What is said of answers that are there, with and without --reuse, and by a
+ * dry run. */
+static void reuse(void)
+{
+	struct create_options o = CREATE_OPTIONS_INIT;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct submit s = { .options = &o, .operand = input };
+	struct err e = ERR_INIT;
+
+	log_set(LOG_INFO, false);
+	o.base_url = "http://127.0.0.1:1/reuse";
+	write_input("{\"custom_id\":\"a\",\"url\":\"/v1/x\"}\n");
+	fixture_must(submit(&s, &b, &e) == 0, "submit", &e);
+	struct db *db CLEANUP(db_cleanup) = fixture_db("state.db");
+	fixture_complete(db, request_row(b.id, 1), "{}");
+	fputs("1:", stderr);
+	fixture_must(submit(&s, &b, &e) == 0, "submit", &e);
+	o.reuse_ms = 60000;
+	s.dry_run = true;
+	fputs("2:", stderr);
+	fixture_must(submit(&s, &b, &e) == 0, "submit", &e);
+	s.operand = "@last";
+	fputs("3:", stderr);
+	fixture_must(submit(&s, &b, &e) == 0, "submit", &e);
+	s.dry_run = false;
+	fputs("4:", stderr);
+	fixture_must(submit(&s, &b, &e) == 0 && b.status == BATCH_COMPLETED, "submit", &e);
+	log_set(LOG_NOTE, false);
+	fputs("5:", stderr);
+	fixture_must(submit(&s, &b, &e) == 0, "submit", &e);
+	fputs("6:", stderr);
+}
+
+static void test_reuse(void)
+{
+	char said[2000];
+
+	CHECK_INT(unit_child(reuse, said, sizeof said), 0, "create, again, --reuse");
+	CHECK(strstr(said, "1:fsl: batch_") && strstr(said, " has answers to 1 of the same 1 requests;"
+	      " create --reuse would take them\n2:"), "without --reuse: who has the answers");
+	CHECK(strstr(said, "\nfsl: 1 of them would take answers that were given before\n3:"),
+	      "a dry run tells what would be taken, of a path");
+	CHECK(strstr(said, "\nfsl: 1 of them would take answers that were given before\n4:"),
+	      "and of a stored file");
+	CHECK(strstr(said, "4:fsl: 1 of 1 requests take answers that were given before\n"),
+	      "--reuse: what was");
+	CHECK(strstr(said, "5:6:") != NULL, "but not off a terminal without -v");
+}
+
 static void complain(void)
 {
 	struct create_options o = CREATE_OPTIONS_INIT;
@@ -115,6 +165,7 @@ int main(void)
 	snprintf(state, sizeof state, "%s/state.db", unit_dir());
 	test_path();
 	test_dry_run();
+	test_reuse();
 	test_words();
 	return unit_done();
 }
