@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "base/harden.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/num.h"
 #include "base/user.h"
 #include "cli/create_opts.h"
@@ -16,6 +18,7 @@
 #include "cli/version.h"
 #include "domain/batchset.h"
 #include "domain/create.h"
+#include "domain/limits.h"
 #include "engine/oneshot.h"
 #include "engine/report.h"
 #include "engine/run.h"
@@ -32,6 +35,49 @@ static const struct opt options[] = {
 
 enum { SHOWN_ID = 15 /* characters of an id on the progress line */ };
 static struct progress bar;
+static struct notify manager = NOTIFY_INIT;
+static struct config_watch watch;
+static struct limits limits = LIMITS_INIT;
+
+static int read_limits(const struct opt_list *rules, struct limits *out, struct err *e)
+{
+	for (int i = 0; i < rules->n; i++)
+		if (limits_add(out, rules->v[i], e) < 0)
+			return err_wrap(e, "--limit");
+	return 0;
+}
+
+/* Once a second: tells the service manager, looks at the config file. */
+static bool on_tick(void *ctx, const struct run_progress *p)
+{
+	static bool told;
+	struct limits fresh = LIMITS_INIT;
+	struct err e = ERR_INIT;
+	char text[120];
+
+	(void)ctx;
+	if (!told)
+		notify_ready(&manager);
+	told = true;
+	notify_alive(&manager);
+	snprintf(text, sizeof text, "%lld of %lld done, %d in flight", (long long)p->ledger->done,
+		 (long long)p->ledger->total, p->in_flight);
+	notify_status(&manager, text);
+	if (p->draining)
+		notify_stopping(&manager);
+	int changed = config_changed(&watch, &e);
+	if (changed > 0)
+		changed = read_limits(&watch.values, &fresh, &e) < 0 ? -1 : 1;
+	if (changed < 0)
+		log_warn("%s; the limits stay as they were", e.msg);
+	if (changed <= 0) {
+		limits_release(&fresh);
+		return false;
+	}
+	limits_release(&limits);
+	limits = fresh;
+	return true;
+}
 
 static void on_progress(void *ctx, const struct run_progress *p)
 {
@@ -64,6 +110,35 @@ static int print_summary(const struct report *r, const struct run_summary *s, in
 	return 0;
 }
 
+static int add_total(void *ctx, const struct batch *b, struct err *e)
+{
+	(void)e;
+	*(int64_t *)ctx += b->total;
+	return 0;
+}
+
+/* The failure that is one too many for --max-failed; 0: none is. */
+static int fail_stop(struct db *db, const int64_t *ids, int n, int64_t *out, struct err *e)
+{
+	int64_t total = 0;
+
+	*out = 0;
+	if (!asked.max_failed)
+		return 0;
+	for (int i = 0; i < n; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(db, ids[i], &b, e) < 0)
+			return -1;
+		total += b.total;
+	}
+	if (!ids && batch_open(db, asked.all_users ? NULL : user_name(), add_total, &total, e) < 0)
+		return -1;
+	if (num_portion(asked.max_failed, total, out, e) < 0)
+		return -1;
+	++*out;
+	return 0;
+}
+
 static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n,
 			const char *what, struct err *e)
 {
@@ -72,6 +147,9 @@ static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n
 	struct report report = { 0 };
 	bool to_stdout = asked.output && strcmp(asked.output, "-") == 0;
 
+	int64_t too_many;
+	if (fail_stop(db, ids, n, &too_many, e) < 0)
+		return -1;
 	if (to_stdout && !(stream = stream_start(db_path(db), ids[0], e)))
 		return -1;
 	struct run_options ro = {
@@ -81,6 +159,12 @@ static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n
 			  .cacert = asked.cacert, .proxy = asked.proxy },
 		.stop_fd = stream ? stream_gone_fd(stream) : -1,
 		.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL, .ctx = (void *)what,
+		.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
+		.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
+			    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
+			    .retry = asked.forever },
+		.max_time_ms = asked.max_time_ms, .max_requests = asked.max_requests,
+		.fail_stop = too_many, .forever = asked.forever,
 	};
 	int rc = run_loop(db, &ro, &sum, e);
 	progress_clear(&bar);
@@ -165,6 +249,11 @@ static int run(struct tool *t, struct err *e)
 	create.n_headers = headers.n;
 	if (check_options(t, e) < 0)
 		return -1;
+	if (read_limits(&asked.limits, &limits, e) < 0 || notify_open(&manager, e) < 0)
+		return -1;
+	for (const struct opt *o = options; o->kind != OPT_END; o++)
+		if (o->dst == &asked.limits)
+			config_watch_start(&watch, t->config, o);
 	harden_process();
 	progress_start(&bar, t);
 	if (asked.input)

@@ -118,7 +118,8 @@ int err_status(enum err_code code)
 	case ERR_INTERNAL: return 70;
 	case ERR_CANTCREAT: return 73;
 	case ERR_IO: return 74;
-	case ERR_BUSY: return 75;
+	case ERR_BUSY:
+	case ERR_HELD: return 75;
 	case ERR_NOPERM: return 77;
 	case ERR_CONFIG: return 78;
 	}

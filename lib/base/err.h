@@ -35,6 +35,7 @@ enum err_code {
 	ERR_NOPERM,      /* 77: a secret or a permission is missing */
 	ERR_CONFIG,      /* 78: the configuration, or the state file's version */
 	ERR_PIPE,        /*  0: the reader of our output went away; say nothing */
+	ERR_HELD,        /* 75: another worker lives, and --exclusive was asked for */
 };
 
 struct err {

@@ -16,10 +16,13 @@ struct run_opts {
 	int64_t jobs, grace_ms;
 	bool all_users;
 	const char *max_failed; /* base/num.h, num_portion(); NULL: none */
+	struct opt_list limits;
+	bool no_adaptive, no_hold, no_guard, forever;
+	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
 	const char *cacert, *proxy;
 };
 
-#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000 }
+#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000 }
 
 #define RUN_OPTS(a) \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
@@ -35,11 +38,28 @@ struct run_opts {
 	{ .kind = OPT_INT, .letter = 'j', .name = "jobs", .dst = &(a).jobs, .arg = "N", \
 	  .help = "requests in flight at once", .dflt = "16", .env = "FSL_JOBS", \
 	  .min = 1, .max = 10000 }, \
+	{ .kind = OPT_LIST, .name = "limit", .dst = &(a).limits, .arg = "MODEL:LIMIT", \
+	  .help = "jobs=N, rate=N/s, tokens=N/m of a model, over all workers; * is any other" }, \
+	{ .kind = OPT_FLAG, .name = "no-adaptive", .dst = &(a).no_adaptive, \
+	  .help = "do not halve a model's limit when the server answers 429 or 529" }, \
+	{ .kind = OPT_FLAG, .name = "no-hold", .dst = &(a).no_hold, \
+	  .help = "go on sending to a server that is down" }, \
+	{ .kind = OPT_FLAG, .name = "no-guard", .dst = &(a).no_guard, \
+	  .help = "go on with a batch whose first 20 requests all failed in the same way" }, \
+	{ .kind = OPT_DURATION, .name = "give-up-after", .dst = &(a).give_up_ms, .arg = "DUR", \
+	  .help = "how long a server that is down is tried", .dflt = "10m; with --forever for ever", \
+	  .min = 1000, .max = 604800000 }, \
+	{ .kind = OPT_DURATION, .name = "max-time", .dst = &(a).max_time_ms, .arg = "DUR", \
+	  .help = "stop after that time", .min = 1, .max = 31536000000 }, \
+	{ .kind = OPT_INT, .name = "max-requests", .dst = &(a).max_requests, .arg = "N", \
+	  .help = "stop after sending so many requests", .min = 1, .max = 1000000000000 }, \
+	{ .kind = OPT_FLAG, .name = "forever", .dst = &(a).forever, \
+	  .help = "wait for work until a signal; tells a service manager how it is" }, \
 	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \
 	  .help = "after a signal: how long what is in flight may take", .dflt = "30s", \
 	  .max = 86400000 }, \
 	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(a).max_failed, .arg = "N|P%", \
-	  .help = "exit 0 with up to so many failed requests" }, \
+	  .help = "exit 0 with up to so many failed requests, stop after one more" }, \
 	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
 	  .help = "without operands: batches of every user" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \

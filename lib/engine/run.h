@@ -33,6 +33,7 @@ struct run_options {
 	int64_t max_time_ms, max_requests; /* 0: no limit */
 	int64_t fail_stop;       /* ends when so many have failed; 0: never */
 	bool forever;            /* waits for work; only a signal ends it */
+	bool alone;              /* --exclusive: ERR_HELD while another worker lives */
 	/* About once a second; true: `limits` are other ones now.  Or NULL. */
 	bool (*tick)(void *ctx, const struct run_progress *p);
 	void *tick_ctx;

@@ -236,7 +236,7 @@ static void test_cancel_rescues(struct db *db)
 		struct tally t = { 0 };
 		struct request_started s;
 		TX(tx);
-		fixture_must(worker_enter(own, "1", "{}", &w, &e) == 0 &&
+		fixture_must(worker_enter(own, &(struct worker_new){ "1", "{}", NULL, false }, &w, &e) == 0 &&
 			     tx_begin(&tx, own, &e) == 0, "enter", &e);
 		tally_begin(&t, own);
 		fixture_must(request_start(&t, w.id, 0, request_row(id, 1), clock_wall_ms(), &s, &e) == 1 &&

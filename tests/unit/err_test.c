@@ -80,6 +80,7 @@ static void statuses(void)
 		{ ERR_NONE, 0 }, { ERR_PIPE, 0 }, { ERR_NOTFOUND, 5 }, { ERR_STATE, 6 },
 		{ ERR_USAGE, 64 }, { ERR_INPUT, 65 }, { ERR_NOINPUT, 66 }, { ERR_UNAVAILABLE, 69 },
 		{ ERR_INTERNAL, 70 }, { ERR_CANTCREAT, 73 }, { ERR_IO, 74 }, { ERR_BUSY, 75 },
+		{ ERR_HELD, 75 },
 		{ ERR_NOPERM, 77 }, { ERR_CONFIG, 78 },
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

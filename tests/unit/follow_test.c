@@ -42,7 +42,7 @@ static pid_t start_worker(int64_t batch, int lines, int from)
 	if (child != 0)
 		return child;
 	struct db *db = fixture_db("state.db");
-	fixture_must(worker_enter(db, "1", "{}", &w, &e) == 0, "worker_enter", &e);
+	fixture_must(worker_enter(db, &(struct worker_new){ "1", "{}", NULL, false }, &w, &e) == 0, "worker_enter", &e);
 	for (int i = 1; i <= lines && read(from, &c, 1) == 1; i++)
 		fixture_complete(db, request_row(batch, (uint32_t)i), "{}");
 	fixture_must(worker_leave(db, &w, &e) == 0, "worker_leave", &e);

@@ -52,7 +52,7 @@ static struct worker enter(const char *config)
 	struct worker w;
 	struct err e = ERR_INIT;
 
-	rows_must(worker_enter(r.db, "0", config, &w, &e) == 0, "worker_enter", e.msg);
+	rows_must(worker_enter(r.db, &(struct worker_new){ .version = "0", .config = config }, &w, &e) == 0, "worker_enter", e.msg);
 	return w;
 }
 
