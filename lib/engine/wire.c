@@ -171,6 +171,23 @@ static bool is_event_stream(struct span type)
 	return span_is_nocase(type, "text/event-stream");
 }
 
+/* What the server has left for us, if the line begins so. */
+static void remember_limit(struct wire *w, struct span line, const char *prefix)
+{
+	const char *colon = line.n > strlen(prefix) ? memchr(line.p, ':', line.n) : NULL;
+
+	if (!colon || strncasecmp(line.p, prefix, strlen(prefix)) != 0)
+		return;
+	struct span name = { line.p, (size_t)(colon - line.p) };
+	struct span value = { colon + 1, line.n - name.n - 1 };
+	while (value.n > 0 && is_space(*value.p))
+		value.p++, value.n--;
+	while (value.n > 0 && strchr(" \t\r\n", value.p[value.n - 1]))
+		value.n--;
+	ratelimit_header(&w->limits, name, value, clock_wall_ms());
+	remember(w, line);
+}
+
 size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 {
 	struct wire *w = user;
@@ -186,6 +203,7 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 	if (status) { /* an interim answer may have come before */
 		str_reset(&w->headers);
 		w->call->retry_after_ms = -1;
+		w->limits.n = 0;
 		w->call->request_id[0] = '\0';
 		w->call->event_stream = false;
 		return line.n;
@@ -202,9 +220,14 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 			w->call->event_stream = is_event_stream(v);
 		}
 		break;
+	case 'a':
+		remember_limit(w, line, "anthropic-ratelimit-");
+		break;
 	case 'r':
 		if (header_is(line, "retry-after", &v) || header_is(line, "retry-after-ms", &v))
 			remember(w, line);
+		else
+			remember_limit(w, line, "ratelimit-");
 		break;
 	case 's':
 		if (header_is(line, "server", &v))
@@ -215,9 +238,10 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 			remember(w, line);
 		break;
 	case 'x':
-		if (header_is(line, "x-request-id", &v) ||
-		    (line.n > 11 && strncasecmp(line.p, "x-ratelimit", 11) == 0))
+		if (header_is(line, "x-request-id", &v))
 			remember(w, line);
+		else
+			remember_limit(w, line, "x-ratelimit-");
 		break;
 	default:
 		break;
@@ -315,6 +339,23 @@ static void write_telling(const struct wire *w, struct str *out)
 	jsonw_end(&j);
 }
 
+/* Does the server want to be left alone for some time? */
+static void hold(const struct wire *w, int status)
+{
+	struct http_call *call = w->call;
+	const char *kind = "";
+
+	if (call->retry_after_ms > 0 && (status == 429 || status == 503 || status == 529)) {
+		call->hold_ms = call->retry_after_ms;
+		snprintf(call->hold_why, sizeof call->hold_why, "%d", status);
+		return;
+	}
+	call->hold_ms = ratelimit_wait(&w->limits, &kind);
+	if (call->hold_ms > 0)
+		snprintf(call->hold_why, sizeof call->hold_why, "no %s left",
+			 *kind ? kind : "requests");
+}
+
 void wire_end(struct wire *w, enum http_code code, int status, const char *redirect,
 	      const char *error)
 {
@@ -338,11 +379,8 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 	else if (redirect && call->code == HTTP_ANSWERED)
 		say(call, "redirect to %s, which is not followed",
 		    safe_show(span_of(redirect), 140));
-	if (call->code == HTTP_ANSWERED && call->retry_after_ms > 0 &&
-	    (status == 429 || status == 503 || status == 529)) {
-		call->hold_ms = call->retry_after_ms;
-		snprintf(call->hold_why, sizeof call->hold_why, "%d", status);
-	}
+	if (call->code == HTTP_ANSWERED)
+		hold(w, status);
 	/* What a stream has in it is seen later. */
 	if (call->code != HTTP_ANSWERED || status >= 300 || call->event_stream)
 		write_telling(w, &call->telling);

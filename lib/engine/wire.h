@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/http.h"
+#include "engine/ratelimit.h"
 
 struct wire {
 	struct http_call *call;
@@ -19,6 +20,7 @@ struct wire {
 	int64_t start_us, first_us, last_us; /* first and last byte of the answer */
 	int64_t sent;            /* bytes of the body that had left at last_sent_us */
 	int64_t last_sent_us;
+	struct ratelimit limits; /* what the headers say of them */
 };
 
 void wire_release(struct wire *w);
