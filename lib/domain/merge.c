@@ -308,7 +308,8 @@ static void write_value(struct merge_value *v, const struct merge_shape *shape, 
 		merge_write(&v->items[0].object, shape, out);
 		return;
 	case MERGE_MANY:
-		qsort(v->items, (size_t)v->n_items, sizeof *v->items, by_index);
+		if (v->n_items > 1)
+			qsort(v->items, (size_t)v->n_items, sizeof *v->items, by_index);
 		str_addc(out, '[');
 		for (int i = 0; i < v->n_items; i++) {
 			if (i > 0)
