@@ -108,7 +108,6 @@ error() { chunk '{"content":"so far"}'; printf 'data: {"error":{"message":"%s","
 error "It is full" overloaded_error >full
 error "Broken" server_error >broken
 error "Not that" invalid_request_error >bad
-error "No money" insufficient_quota >quota
 event error '"error":{"type":"rate_limit_error","message":"Slow down"}' >limited
 printf 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n%s' "$(cat half1)" >raw
 type='header="Content-Type: text/event-stream; charset=utf-8"'
@@ -124,12 +123,12 @@ path=/v1/untyped => body-file=chat
 path=/v1/plain => body={"plain":"no stream"}
 END
 {
-	for id in bad quota half1 half2 empty; do echo "path=/v1/$id => body-file=$id ; $type"; done
+	for id in bad half1 half2 empty; do echo "path=/v1/$id => body-file=$id ; $type"; done
 	for id in tools responses messages strange; do echo "path=/v1/$id => body-file=$id ; events=1"; done
 	echo "any => body-file=chat ; $type"
 } >>rules
 good="chat tools responses messages strange untyped plain full limited broken heals torn"
-for id in $good bad quota half1 half2 empty broken2 closes; do line "$id"; done >in.jsonl
+for id in $good bad half1 half2 empty broken2 closes; do line "$id"; done >in.jsonl
 printf '{"custom_id":"unasked","url":"/v1/chat","body":{"model":"m"}}\n' >>in.jsonl
 server_start API --rules rules --log api.log
 status_is 3 "streams that fail and streams that do not: exit 3" fsl-run --json -i in.jsonl \
@@ -170,7 +169,6 @@ done
 is "$(failure broken2) $(tries broken2)" '[null,"stream_error","Broken, after 2 attempts"] 2' \
 	"an error of the server, twice"
 is "$(failure bad) $(tries bad)" '[null,"stream_error","Not that"] 1' "an error of the request is final"
-is "$(failure quota) $(tries quota)" '[null,"stream_error","No money"] 1' "so is an empty purse"
 sound "streams that fail"
 
 batch=$(sql "SELECT 'batch_' || lower(hex(uuid)) FROM batches WHERE id = 1")
@@ -181,5 +179,17 @@ like "$(cat out)" '^  data: {"id":"c",.*"so far"' "and shows the head of the str
 status_is 0 "fsl-batch errors" fsl-batch errors --plain "$batch"
 like "$(cat out)" 'stream_error.*Not that' "counts it under its code"
 like "$(cat out)" 'truncated.*the stream ended' "and the truncated ones"
+
+# --- what an error in a stream says of the server
+
+FSL_DB=$PWD/purse.db
+error "No money" insufficient_quota >purse
+server_start PURSE --rule "any => body-file=purse ; $type"
+for id in p1 p2 p3; do line $id; done >purse.jsonl
+status_is 4 "an empty purse stops the model, as a 429 with it does" fsl-run -j 1 -i purse.jsonl \
+	--base-url "$PURSE_URL"
+like "$(cat err)" 'No money' "and says why"
+is "$(stats PURSE .requests) $(sql 'SELECT pending, failed FROM batches')" "1 3|0" \
+	"after one request, and none has failed"
 
 done_testing

@@ -327,8 +327,8 @@ static void streams(void)
 		struct request_end end = job_end(j, 9);
 		CHECK(end.verdict == all[i].verdict && end.kind == (int)all[i].kind &&
 		      end.status == all[i].status && end.output_tokens == all[i].tokens &&
-		      j->status == all[i].meant, "%s (verdict %d, kind %d, tokens %lld, amounts to %d)",
-		      all[i].rule, end.verdict, end.kind, (long long)end.output_tokens, j->status);
+		      job_status(j) == all[i].meant, "%s (verdict %d, kind %d, tokens %lld, amounts to %d)",
+		      all[i].rule, end.verdict, end.kind, (long long)end.output_tokens, job_status(j));
 		CHECK(end.code == all[i].code || (end.code && all[i].code &&
 		      !strcmp(end.code, all[i].code)), "... with the code %s",
 		      end.code ? end.code : "none");
