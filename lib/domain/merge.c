@@ -1,7 +1,9 @@
 #include "domain/merge.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -32,9 +34,9 @@ void merge_release(struct merge *m)
 static struct merge_value *find(const struct merge_object *o, struct span name, int from)
 {
 	for (int i = 0; i < o->n; i++) {
-		int at = from + i < o->n ? from + i : from + i - o->n;
-		if (span_eq(str_span(&o->v[at].name), name))
-			return &o->v[at];
+		struct merge_value *v = &o->v[from + i < o->n ? from + i : from + i - o->n];
+		if (v->name.n == name.n && (name.n == 0 || memcmp(v->name.p, name.p, name.n) == 0))
+			return v;
 	}
 	return NULL;
 }
@@ -133,7 +135,7 @@ static bool says_nothing(const struct merge_value *v)
 	       (v->type == MERGE_RAW && span_is(str_span(&v->text), "0"));
 }
 
-static struct merge_object *add_item(struct merge_value *v, int64_t index)
+static struct merge_item *add_item(struct merge_value *v, int64_t index)
 {
 	if (v->n_items == MERGE_ITEMS)
 		return NULL;
@@ -142,26 +144,34 @@ static struct merge_object *add_item(struct merge_value *v, int64_t index)
 				      sizeof *v->items);
 	struct merge_item *item = &v->items[v->n_items++];
 	*item = (struct merge_item){ .index = index };
-	return &item->object;
+	return item;
 }
 
-static struct merge_object *item_of(struct merge_value *v, int64_t index)
+static struct merge_item *item_of(struct merge_value *v, int64_t index)
 {
 	for (int i = v->n_items; i-- > 0;)
 		if (v->items[i].index == index)
-			return &v->items[i].object;
+			return &v->items[i];
 	return add_item(v, index);
 }
 
+static uint64_t number_of(struct span id)
+{
+	struct id sum = hash_of(id.p, id.n);
+	uint64_t n;
+
+	memcpy(&n, sum.b, sizeof n);
+	return n;
+}
+
 /* Objects without an index: a new id begins one, no id goes on with the last. */
-static struct merge_object *item_by_id(struct merge_value *v, struct span id)
+static struct merge_item *item_by_id(struct merge_value *v, uint64_t id)
 {
 	int64_t next = 0;
 
 	for (int i = v->n_items; i-- > 0;) {
-		struct merge_value *has = merge_find(&v->items[i].object, "id");
-		if (!id.p || (has && span_eq(str_span(&has->text), inner(id))))
-			return &v->items[i].object;
+		if (id == 0 || v->items[i].id == id)
+			return &v->items[i];
 		if (v->items[i].index >= next)
 			next = v->items[i].index + 1;
 	}
@@ -170,17 +180,21 @@ static struct merge_object *item_by_id(struct merge_value *v, struct span id)
 
 static struct merge_object *item_for(struct merge_value *v, struct span object)
 {
-	struct span name, value, id = SPAN_NONE;
+	struct span name, value;
 	int64_t index = -1;
+	uint64_t id = 0;
 	size_t pos = 0;
 
 	while (json_each(object, &pos, &name, &value)) {
 		if (span_is(name, "index"))
 			json_int(value, 0, INT32_MAX, &index);
 		else if (span_is(name, "id") && json_type(value) == JSON_STRING && value.n > 2)
-			id = value;
+			id = number_of(value);
 	}
-	return index >= 0 ? item_of(v, index) : item_by_id(v, id);
+	struct merge_item *item = index >= 0 ? item_of(v, index) : item_by_id(v, id);
+	if (item && item->id == 0)
+		item->id = id;
+	return item ? &item->object : NULL;
 }
 
 static int add_list(struct merge *m, struct merge_value *v, const struct merge_shape *shape,
@@ -213,7 +227,7 @@ static int add_object(struct merge *m, struct merge_value *v, const struct merge
 		return 0;
 	}
 	v->type = MERGE_ONE;
-	return merge_add(m, item_of(v, 0), shape, object);
+	return merge_add(m, &item_of(v, 0)->object, shape, object);
 }
 
 static const struct merge_field *field_of(const struct merge_shape *shape, struct span name)
@@ -277,7 +291,8 @@ struct merge_object *merge_item(struct merge *m, struct merge_object *in, const 
 	if (!v)
 		return NULL;
 	v->type = MERGE_MANY;
-	return item_of(v, index);
+	struct merge_item *item = item_of(v, index);
+	return item ? &item->object : NULL;
 }
 
 static int by_index(const void *a, const void *b)
@@ -308,7 +323,8 @@ static void write_value(struct merge_value *v, const struct merge_shape *shape, 
 		merge_write(&v->items[0].object, shape, out);
 		return;
 	case MERGE_MANY:
-		qsort(v->items, (size_t)v->n_items, sizeof *v->items, by_index);
+		if (v->n_items > 1)
+			qsort(v->items, (size_t)v->n_items, sizeof *v->items, by_index);
 		str_addc(out, '[');
 		for (int i = 0; i < v->n_items; i++) {
 			if (i > 0)

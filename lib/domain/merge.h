@@ -51,6 +51,7 @@ struct merge_object {
 };
 struct merge_item {
 	int64_t index;
+	uint64_t id; /* hash of its first id; 0: none came */
 	struct merge_object object;
 };
 struct merge_value {

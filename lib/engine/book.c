@@ -139,7 +139,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 	j->reviewed = true;
 	const struct health_facts f = {
 		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
-		.code = j->call.code, .status = j->call.status, .success = ok,
+		.code = job_code(j), .status = job_status(j), .success = ok,
 		.final = j->decision.verdict == VERDICT_FAILED,
 		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
 	};
@@ -154,7 +154,7 @@ static int count_limits(struct book *b, const struct job *j, struct limiter_buck
 {
 	bool ok = j->decision.verdict == VERDICT_COMPLETED;
 	const struct limiter_end end = {
-		.status = j->call.status, .success = ok, .quota = j->quota,
+		.status = job_status(j), .success = ok, .quota = j->quota,
 		.started_ms = j->started_ms, .hold_ms = j->call.hold_ms,
 		.hold_why = j->call.hold_why, .guessed = j->tokens,
 		.used = ok && j->usage.input + j->usage.output > 0

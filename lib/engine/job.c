@@ -191,6 +191,16 @@ static struct span answer(const struct job *j)
 	return j->call.answer.n > 0 ? str_span(&j->call.answer) : SPAN_NONE;
 }
 
+enum http_code job_code(const struct job *j)
+{
+	return j->call.code == HTTP_STREAM_ERROR ? HTTP_ANSWERED : j->call.code;
+}
+
+int job_status(const struct job *j)
+{
+	return j->call.code == HTTP_STREAM_ERROR ? j->error_status : j->call.status;
+}
+
 static bool is_stream(const struct job *j)
 {
 	const struct http_call *call = &j->call;
@@ -214,7 +224,7 @@ static void judge_stream(struct job *j, struct str *fold)
 		answer_read(str_span(fold), &j->usage);
 	} else if (kind == FOLD_ERROR) {
 		call->code = HTTP_STREAM_ERROR;
-		j->status = answer_status(str_span(fold));
+		j->error_status = answer_status(str_span(fold));
 	} else {
 		call->code = HTTP_TRUNCATED;
 		snprintf(call->message, sizeof call->message, "the stream ended before its last event");
@@ -228,20 +238,18 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 	struct span said = answer(j);
 
 	j->kind = answer_read(said, &j->usage);
-	j->status = call->status;
 	enum answer_kind kind = j->kind;
 	if (is_stream(j))
 		judge_stream(j, &fold);
-	bool error = call->code == HTTP_STREAM_ERROR;
-	if (error) {
+	if (call->code == HTTP_STREAM_ERROR) {
 		said = str_span(&fold);
 		kind = ANSWER_JSON;
 	}
 	struct retry_facts f = {
-		.code = error ? HTTP_ANSWERED : call->code, .status = j->status,
+		.code = job_code(j), .status = job_status(j),
 		.counted = j->req.counted, .throttled = j->req.throttled,
 		.retry_after_ms = call->retry_after_ms,
-		.quota = j->status == 429 && answer_is_quota(said, kind),
+		.quota = job_status(j) == 429 && answer_is_quota(said, kind),
 	};
 	j->quota = f.quota;
 	j->decision = retry_decide(&j->target->send, &f, rng);

@@ -25,8 +25,7 @@ struct job {
 	/* How it ended. */
 	struct retry_decision decision;
 	int64_t next_ms;             /* VERDICT_RETRY: due (wall clock) */
-	int status;                  /* what the answer amounts to: call.status, but of an
-				      * error in a stream that of the error */
+	int error_status;            /* HTTP_STREAM_ERROR: what the error amounts to */
 	enum answer_kind kind;
 	struct answer_usage usage;
 	struct str message;
@@ -50,6 +49,11 @@ int job_prepare(struct job *j);
  * without its end it ends as HTTP_TRUNCATED.  A stream of an unknown kind is an
  * answer like any other. */
 void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms);
+
+/* How the call ended for whoever asks what that means for a server or a model:
+ * as in job->call, but an error in a stream is an answer with its status. */
+enum http_code job_code(const struct job *j);
+int job_status(const struct job *j);
 
 /* What is to be written about it; points into the job. */
 struct request_end job_end(const struct job *j, int64_t worker);

@@ -55,6 +55,16 @@ nested='{"metadata":{"model":"no"},"q":"\"model\":\"no\"","model":"gpt-z"}'
 is "$(get / -d "$nested" | jq -r .model)" gpt-z \
 	"the model is the member of the outermost object"
 
+body='{"model":"gpt-x","stream":true,"messages":[{"role":"user","content":"2+2?"}]}'
+get / -N -D head -d "$body" >stream
+like "$(cat head)" '^Content-Type: text/event-stream' "openai: with \"stream\":true an event stream"
+is "$(sed -n 's/^data: \({.*\)/\1/p' stream | jq -j '.choices[].delta.content // ""')" \
+	"$(jq -r '.choices[0].message.content' one)" "of the same answer"
+is "$(tail -n 2 stream) $(grep -c usage stream)" "data: [DONE] 0" "with its end, and without usage"
+body='{"stream":true,"stream_options":{"include_usage":true},"messages":[]}'
+is "$(get / -N -d "$body" | sed -n 's/^data: \({.*\)/\1/p' | jq -c 'select(.usage) | [.choices, .usage.completion_tokens]')" \
+	"[[],7]" "unless it is asked for"
+
 # --- requests
 
 server_start ECHO --mode echo --log log.jsonl --log-headers --log-bodies \
@@ -156,6 +166,7 @@ is "$(get /re -w '%{http_code} ' -o /dev/null "$url/re" -o /dev/null)" "299 419 
 # --- what a rule does
 
 printf 'from a file' >file
+printf 'data: 1\n\n: two\r\n\r\ndata: 3' >events
 cat >rules <<'RULES'
 path=/status => status=500
 path=/429 => status=429 ; header="Retry-After: 7" ; header="Content-Type: a/b; c=d"
@@ -172,6 +183,8 @@ path=/half-reset => truncate=10 ; reset
 path=/chunked => chunked
 path=/chunked-cut => chunked ; truncate=10
 path=/trickle => trickle=5 ; body=abc
+path=/events => events=200 ; body-file=events
+path=/events-cut => events=5 ; body-file=events ; truncate=20
 path=/stall => stall
 path=/hang => hang
 path=/endless => endless
@@ -209,6 +222,14 @@ is "$(get /chunked -d $hi -D head)" $hi "chunked: the whole body"
 like "$(cat head)" '^Transfer-Encoding: chunked' "chunked: says so"
 is "$(code /chunked-cut -d $hi)" "200 18" "chunked: may be cut"
 is "$(get /trickle)" abc "trickle: the whole body"
+get /events -N -D head | while read -r line || [ -n "$line" ]; do
+	printf '%s %s\n' "$(date +%s%3N)" "$line"
+done >timed
+is "$(cut -d' ' -f2- timed | tr -d '\r')" "$(tr -d '\r' <events)" "events: the whole body"
+like "$(cat head)" '^Content-Type: text/event-stream' "events: as an event stream"
+first=$(head -n 1 timed | cut -d' ' -f1)
+ok "events: one by one" [ $(($(tail -n 1 timed | cut -d' ' -f1) - first)) -ge 300 ]
+is "$(code /events-cut)" "200 18" "events: may be cut"
 is "$(code /stall -d $hi --max-time 0.5)" "200 28" "stall: begins and never ends"
 is "$(get /stall -d $hi --max-time 0.5 2>/dev/null)" "hello-he" "stall: half of the body"
 is "$(code /hang --max-time 0.5)" "000 28" "hang: never answers"

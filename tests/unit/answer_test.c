@@ -120,6 +120,58 @@ static void writing(void)
 	written_is(SPAN_NONE, "null", "no body is null");
 }
 
+static void statuses(void)
+{
+	static const struct { const char *error; int status; const char *rule; } all[] = {
+		{ "{\"error\":{\"code\":502}}", 502, "a number is the status" },
+		{ "{\"error\":{\"type\":\"server_error\",\"code\":\"429\"}}", 429, "also as a string" },
+		{ "{\"error\":{\"type\":\"server_error\",\"status\":404}}", 404, "before any word" },
+		{ "{\"error\":{\"status_code\":503}}", 503, "as status_code" },
+		{ "{\"error\":{\"code\":200,\"type\":\"x\"}}", 400, "one of no failure is none" },
+		{ "{\"error\":{\"code\":1302}}", 500, "nor is a number of another kind" },
+		{ "{\"error\":{\"code\":\"rate_limit_exceeded\",\"type\":\"tokens\"}}", 429, "rate limits" },
+		{ "{\"error\":{\"type\":\"rate_limit_error\"}}", 429, "of others" },
+		{ "{\"error\":{\"type\":\"insufficient_quota\"}}", 429, "quotas" },
+		{ "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}", 529, "overload" },
+		{ "{\"error\":\"m\",\"error_type\":\"overloaded\"}", 529, "with its type beside it" },
+		{ "{\"error\":{\"type\":\"service_unavailable\"}}", 503, "unavailable" },
+		{ "{\"error\":{\"type\":\"timeout_error\"}}", 504, "timeouts" },
+		{ "{\"error\":{\"type\":\"server_error\",\"code\":null}}", 500, "OpenAI's server_error" },
+		{ "{\"error\":{\"type\":\"InternalServerError\"}}", 500, "vLLM's InternalServerError" },
+		{ "{\"error\":{\"type\":\"api_error\"}}", 500, "Anthropic's api_error" },
+		{ "{\"error\":{\"type\":\"invalid_request_error\"}}", 400, "a bad request" },
+		{ "{\"error\":{\"type\":\"BadRequestError\",\"code\":400}}", 400, "vLLM's" },
+		{ "{\"error\":{\"code\":\"content_filter\"}}", 400, "whatever else has a name" },
+		{ "{\"error\":{\"message\":\"invalid_request_error\"}}", 500, "without a name" },
+		{ "{\"error\":\"upstream\"}", 500, "a string" },
+		{ "{\"error\":{\"code\":\"\",\"type\":\"__\"}}", 500, "names of nothing" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		CHECK_INT(answer_status(span_of(all[i].error)), all[i].status, "%s: %s", all[i].rule,
+			  all[i].error);
+}
+
+static void stream_is(struct span body, const char *want, const char *rule)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+	answer_write(body, ANSWER_STREAM, &out);
+	CHECK_STR(str_z(&out), want, "%s", rule);
+}
+
+static void streams(void)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+	stream_is(SPAN_LIT("data: {\"id\":\"a\",\"choices\":[]}\n\ndata: [DONE]\n\n"),
+		  "{\"id\":\"a\",\"object\":\"chat.completion\",\"choices\":[]}",
+		  "a stream is written as what it folds to");
+	stream_is(SPAN_LIT("data: {\"type\":\"response.completed\",\ndata: \"response\":{\"a\":\ndata: 1}}\n\n"),
+		  "{\"a\":1}", "on one line");
+	stream_is(SPAN_LIT("data: x\n\n"), "\"data: x\\n\\n\"", "one that folds to nothing as it came");
+	stream_is(SPAN_LIT("data: \xff\n\n"), "{\"$base64\":\"ZGF0YTog/woK\"}", "or in base64");
+	answer_message(SPAN_LIT("data: {\"a\":1}\n\ndata: [DONE]\n\n"), ANSWER_STREAM, &out);
+	CHECK_STR(str_z(&out), "data: {\"a\":1} data: [DONE]", "its message is its head");
+}
+
 int main(void)
 {
 	kinds();
@@ -127,5 +179,7 @@ int main(void)
 	messages();
 	quotas();
 	writing();
+	statuses();
+	streams();
 	return unit_done();
 }

@@ -145,6 +145,22 @@ static void test_attempts(struct db *db)
 	      "an attempt as JSON");
 }
 
+static void test_streams(struct db *db)
+{
+	int64_t id = make(db, LINE, "none", NULL, NULL);
+	struct request_end end = { .verdict = VERDICT_FAILED, .status = 200, .code = "stream_error",
+				   .message = "busy", .kind = ANSWER_STREAM,
+				   .body = SPAN_LIT("data: {\"a\":1}\n\ndata: {\"error\":2}\n\n") };
+
+	fixture_send(db, request_row(id, 1), &end);
+	CHECK(has(inspect(db, id, EXCHANGE_TEXT, 0), "HTTP 200, stream_error after 5ms\n  busy\n"
+		  "  data: {\"a\":1}\n  \n  data: {\"error\":2}\n  \n"),
+	      "of a failed stream: what is wrong, and its head as it came");
+	CHECK(has(inspect(db, id, EXCHANGE_JSON, 0), "\"message\":\"busy\"") &&
+	      has(inspect(db, id, EXCHANGE_JSON, 0), "\"head\":\"data: {\\\"a\\\":1}\\n\\ndata: "),
+	      "as JSON, too");
+}
+
 static void test_retried(struct db *db)
 {
 	int64_t id = make(db, LINE, "none", NULL, NULL);
@@ -190,6 +206,7 @@ int main(void)
 	test_headers(db);
 	test_hostile(db);
 	test_attempts(db);
+	test_streams(db);
 	test_retried(db);
 	test_reused(db);
 	db_close(db);

@@ -261,6 +261,99 @@ static void judging(void)
 	CHECK_STR(end.code, "interrupted", "and is recorded as interrupted");
 }
 
+#define STREAM_LINE LINE(",\"body\":{\"model\":\"m\",\"stream\":true}")
+#define CHUNK "data: {\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\n"
+#define USAGE "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n"
+#define DONE "data: [DONE]\n\n"
+#define FAILURE(error) CHUNK "data: {\"error\":{" error "}}\n\n" DONE
+
+static void streams(void)
+{
+	batch.send.retry_delay_ms = 0;
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	batch.send.retry_delay_ms = SEND_UNSET;
+	static const struct {
+		const char *line, *answer;
+		int status;
+		bool typed;     /* Content-Type: text/event-stream */
+		enum request_verdict verdict;
+		const char *code, *message;
+		enum answer_kind kind;
+		int64_t tokens; /* of the output */
+		int meant;
+		const char *rule;
+	} all[] = {
+		{ STREAM_LINE, CHUNK USAGE DONE, 200, true, VERDICT_COMPLETED, NULL, NULL,
+		  ANSWER_STREAM, 4, 200, "a whole stream is a result, with its usage" },
+		{ STREAM_LINE, CHUNK USAGE DONE, 200, false, VERDICT_COMPLETED, NULL, NULL,
+		  ANSWER_STREAM, 4, 200, "whatever its type is called" },
+		{ STREAM_LINE, CHUNK USAGE DONE, 201, true, VERDICT_COMPLETED, NULL, NULL,
+		  ANSWER_STREAM, 4, 201, "with any 2xx" },
+		{ LINE(",\"body\":{\"stream\":false}"), CHUNK USAGE DONE, 200, true, VERDICT_COMPLETED,
+		  NULL, NULL, ANSWER_TEXT, 0, 200, "that nobody asked for is a text" },
+		{ LINE(",\"body\":\"{\\\"stream\\\":true}\""), CHUNK, 200, true, VERDICT_COMPLETED, NULL,
+		  NULL, ANSWER_TEXT, 0, 200, "a body that is a string asks for none" },
+		{ STREAM_LINE, "{\"usage\":{\"output_tokens\":5}}", 200, true, VERDICT_COMPLETED, NULL,
+		  NULL, ANSWER_JSON, 5, 200, "a server that does not stream" },
+		{ STREAM_LINE, "<html>", 200, false, VERDICT_COMPLETED, NULL, NULL, ANSWER_TEXT, 0, 200,
+		  "or has something else to say" },
+		{ STREAM_LINE, "data: {\"candidates\":[]}\n\n", 200, true, VERDICT_COMPLETED, NULL, NULL,
+		  ANSWER_TEXT, 0, 200, "a stream of another kind is an answer" },
+		{ STREAM_LINE, CHUNK, 200, true, VERDICT_RETRY, "truncated",
+		  "the stream ended before its last event", ANSWER_STREAM, 0, 200,
+		  "without its end it is truncated, and tried again" },
+		{ STREAM_LINE, "", 200, true, VERDICT_RETRY, "truncated",
+		  "the stream ended before its last event", ANSWER_NONE, 0, 200, "also without a byte" },
+		{ STREAM_LINE, "", 200, false, VERDICT_COMPLETED, NULL, NULL, ANSWER_NONE, 0, 200,
+		  "but no byte of another type is an answer" },
+		{ STREAM_LINE, FAILURE("\"message\":\"m\",\"type\":\"invalid_request_error\""), 200, true,
+		  VERDICT_FAILED, "stream_error", "m", ANSWER_STREAM, 0, 400, "an error in it fails" },
+		{ STREAM_LINE, FAILURE("\"message\":\"m\",\"type\":\"server_error\""), 200, true,
+		  VERDICT_RETRY, "stream_error", "m", ANSWER_STREAM, 0, 500,
+		  "or is tried again, if it is the server's" },
+		{ STREAM_LINE, FAILURE("\"message\":\"m\",\"type\":\"overloaded_error\""), 200, true,
+		  VERDICT_RETRY, "stream_error", "m", ANSWER_STREAM, 0, 529, "overload" },
+		{ STREAM_LINE, FAILURE("\"message\":\"m\",\"code\":\"rate_limit_exceeded\""), 200, true,
+		  VERDICT_RETRY, "stream_error", "m", ANSWER_STREAM, 0, 429, "rate limits" },
+		{ STREAM_LINE, FAILURE("\"message\":\"m\",\"code\":\"insufficient_quota\""), 200, true,
+		  VERDICT_FAILED, "stream_error", "m", ANSWER_STREAM, 0, 429, "an empty purse is final" },
+		{ STREAM_LINE, FAILURE("\"type\":\"server_error\""), 500, true, VERDICT_RETRY, NULL,
+		  NULL, ANSWER_TEXT, 0, 500, "another status is judged as ever" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		JOB(j, t, all[i].line);
+		j->call.event_stream = all[i].typed;
+		end_call(j, HTTP_ANSWERED, all[i].status, all[i].answer);
+		struct request_end end = job_end(j, 9);
+		CHECK(end.verdict == all[i].verdict && end.kind == (int)all[i].kind &&
+		      end.status == all[i].status && end.output_tokens == all[i].tokens &&
+		      job_status(j) == all[i].meant, "%s (verdict %d, kind %d, tokens %lld, amounts to %d)",
+		      all[i].rule, end.verdict, end.kind, (long long)end.output_tokens, job_status(j));
+		CHECK(end.code == all[i].code || (end.code && all[i].code &&
+		      !strcmp(end.code, all[i].code)), "... with the code %s",
+		      end.code ? end.code : "none");
+		if (all[i].message)
+			CHECK_STR(end.message, all[i].message, "... and the message");
+		CHECK(end.body.n == strlen(all[i].answer) && end.bytes == (int64_t)end.body.n &&
+		      (end.body.n == 0 || memcmp(end.body.p, all[i].answer, end.body.n) == 0),
+		      "... and the bytes as they came");
+	}
+	JOB(throttled, t, STREAM_LINE);
+	end_call(throttled, HTTP_ANSWERED, 200, FAILURE("\"code\":\"rate_limit_exceeded\""));
+	struct request_end end = job_end(throttled, 9);
+	CHECK(end.throttled && !end.counts, "throttling in a stream does not count, either");
+	JOB(last, t, STREAM_LINE);
+	last->req.counted = 5;
+	end_call(last, HTTP_ANSWERED, 200, CHUNK);
+	CHECK_STR(job_end(last, 9).message, "the stream ended before its last event, after 6 attempts",
+		  "the last attempt says how many there were");
+	CHECK_INT(job_end(last, 9).verdict, VERDICT_FAILED, "and is never a result");
+	JOB(broken, t, STREAM_LINE);
+	strcpy(broken->call.message, "Connection reset by peer");
+	end_call(broken, HTTP_RECV, 200, CHUNK DONE);
+	CHECK_STR(job_end(broken, 9).code, "recv_error", "a connection that broke is one, end or not");
+}
+
 static void secrets(void)
 {
 	setenv("FSL_UNIT_KEY", "sk-canary", 1);
@@ -276,6 +369,9 @@ static void secrets(void)
 	end_call(k, HTTP_ANSWERED, 302, "");
 	CHECK_STR(job_end(k, 9).message, "redirect to http://x/?k=***, which is not followed",
 		  "nor that of a redirect");
+	JOB(s, t, STREAM_LINE);
+	end_call(s, HTTP_ANSWERED, 200, FAILURE("\"message\":\"no sk-canary\",\"type\":\"x\""));
+	CHECK_STR(job_end(s, 9).message, "no ***", "nor that of an error in a stream");
 }
 
 static void used_again(void)
@@ -325,7 +421,7 @@ int main(void)
 	static char none[] = "none";
 	static void (*const tests[])(void) = {
 		bodies_and_types, urls, header_order, key_stays_home, idempotency, judging,
-		secrets, used_again, lists,
+		streams, secrets, used_again, lists,
 	};
 	rng_seed(&rng, 1);
 	for (size_t i = 0; i < ARRAY_LEN(tests); i++) {

@@ -1,5 +1,6 @@
 #include "domain/result.h"
 
+#include "domain/answer.h"
 #include "fixture.h"
 
 struct got {
@@ -126,6 +127,24 @@ static void test_bodies(struct db *db)
 	CHECK(strstr(str_z(&g.lines), "\"body\":{\"$base64\":\"AP8=\"}}") != NULL,
 	      "other bytes are base64");
 	CHECK(strstr(str_z(&g.lines), "\"body\":null}") != NULL, "no body is null");
+
+	static const char stream[] = "data: {\"id\":\"a\",\"choices\":[{\"delta\":{\"content\":\"x\\ny\"}}]}"
+				     "\r\n\r\ndata: [DONE]\r\n\r\n";
+	id = fixture_batch(db, fixture_lines(db, 2));
+	end = (struct request_end){ .verdict = VERDICT_COMPLETED, .status = 200, .kind = ANSWER_STREAM,
+				    .body = span_of(stream), .bytes = sizeof stream - 1 };
+	fixture_send(db, request_row(id, 1), &end);
+	end.verdict = VERDICT_FAILED;
+	end.code = "stream_error";
+	end.message = "busy";
+	fixture_send(db, request_row(id, 2), &end);
+	read_all(db, id, both, NULL, &g, &c);
+	CHECK(strstr(str_z(&g.lines), "\"status_code\":200,\"request_id\":null,\"body\":{\"id\":\"a\","
+		     "\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
+		     "\"assistant\",\"content\":\"x\\ny\",\"refusal\":null},\"logprobs\":null,"
+		     "\"finish_reason\":null}]}},\"error\":null}") != NULL, "a stream is folded");
+	CHECK(strstr(str_z(&g.lines), "\"response\":null,\"error\":{\"code\":\"stream_error\",\"message\":"
+		     "\"busy\"}}") != NULL, "one with an error in it is told as an error");
 }
 
 static void test_order(struct db *db)

@@ -156,6 +156,37 @@ static void telling(void)
 	CHECK_STR(call.request_id, "", "an id that is too long or no UTF-8 is none");
 }
 
+static void event_streams(void)
+{
+	static const struct { const char *line; bool yes; } all[] = {
+		{ "Content-Type: text/event-stream\r\n", true },
+		{ "content-type:TEXT/Event-Stream ; charset=utf-8\r\n", true },
+		{ "Content-Type: text/event-streams\r\n", false },
+		{ "Content-Type: application/json\r\n", false },
+		{ "Content-Type:\r\n", false },
+		{ "X-Content-Type: text/event-stream\r\n", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		fresh();
+		header("HTTP/1.1 200 OK\r\n");
+		header(all[i].line);
+		CHECK(call.event_stream == all[i].yes, "header %zu names %s event stream", i,
+		      all[i].yes ? "an" : "no");
+	}
+	fresh();
+	header("HTTP/1.1 103 Early Hints\r\n");
+	header("Content-Type: text/event-stream\r\n");
+	header("HTTP/1.1 200 OK\r\n");
+	CHECK(!call.event_stream, "that of an interim answer is not the answer's");
+	header("Content-Type: text/event-stream\r\n");
+	header("Server: x\r\n");
+	wire_end(&wire, HTTP_ANSWERED, 200, NULL, "");
+	CHECK_STR(str_z(&call.telling), "{\"server\":\"x\"}",
+		  "the telling headers of a stream are kept: there may be an error in it");
+	fresh();
+	CHECK(!call.event_stream, "the next call begins anew");
+}
+
 static void oversized(void)
 {
 	fresh();
@@ -337,6 +368,7 @@ int main(void)
 	retry_after_values();
 	retry_after_headers();
 	telling();
+	event_streams();
 	oversized();
 	second_send();
 	time_limits();
