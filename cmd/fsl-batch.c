@@ -1,11 +1,10 @@
 /* fsl-batch: batches, their requests and their results. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/batch_columns.h"
 #include "cli/batch_opts.h"
-#include "cli/cell.h"
 #include "cli/create_opts.h"
 #include "cli/intake.h"
 #include "cli/progress.h"
@@ -15,49 +14,38 @@
 #include "domain/change.h"
 #include "domain/exchange.h"
 #include "domain/object.h"
+#include "domain/queue.h"
+#include "domain/usage.h"
 #include "engine/deliver.h"
 #include "engine/follow.h"
 #include "engine/submit.h"
 
 static struct create_options create = CREATE_OPTIONS_INIT;
 static struct deliver deliver = DELIVER_INIT;
-static struct opt_list metadata, headers, custom_ids;
-static const char *statuses, *list_after, *states, *http, *codes;
+static struct opt_list metadata, headers;
+static const char *statuses, *list_after;
 static int64_t since, limit = INT32_MAX, timeout_ms = -1, attempt;
 static bool any, attempts, curl;
-static struct select chosen;   /* by --state, --http, --code and --custom-id */
+static struct usage_options usage;
+static struct { const char *states, *http, *codes; struct opt_list custom_ids; } given;
+static struct select chosen;   /* by what is given */
 static struct change asked = { .chosen = &chosen };
 static struct words code_words, id_words;
 static struct db *db;          /* these three are released by main() */
 
-#define END { .kind = OPT_END }
-static const struct opt create_options[] = {
-	CREATE_OPTS(create, metadata, headers) SEND_OPTS(create) DRY_RUN_OPT(asked.dry_run) END,
-};
-static const struct opt list_options[] = { LIST_OPTS(statuses, since, limit, list_after) END };
-static const struct opt wait_options[] = { WAIT_OPTS(timeout_ms, any) END };
-static const struct opt results_options[] = { RESULTS_OPTS(deliver) END };
-static const struct opt requests_options[] = {
-	REQUESTS_OPTS(states, http, codes, custom_ids, attempts) END,
-};
-static const struct opt inspect_options[] = { INSPECT_OPTS(attempt, curl) END };
-static const struct opt retry_options[] = {
-	RETRY_OPTS(states, http, codes, custom_ids, asked) END,
-};
-static const struct opt cancel_options[] = { CANCEL_OPTS(custom_ids, asked) END };
-static const struct opt delete_options[] = { DELETE_OPTS(asked) END };
-
 static int open_db(const struct tool *t, struct err *e)
 {
-	db = db_open(t->db, DB_EXISTING, e);
+	if (!db)
+		db = db_open(t->db, DB_EXISTING, e);
 	return db ? 0 : -1;
 }
 
 static int choose(struct err *e)
 {
-	if ((states && select_states(&chosen, states, e) < 0) ||
-	    (http && select_http(&chosen, http, e) < 0) ||
-	    words_split(&code_words, codes, e) < 0 || words_given(&id_words, &custom_ids, e) < 0)
+	if ((given.states && select_states(&chosen, given.states, e) < 0) ||
+	    (given.http && select_http(&chosen, given.http, e) < 0) ||
+	    words_split(&code_words, given.codes, e) < 0 ||
+	    words_given(&id_words, &given.custom_ids, e) < 0)
 		return -1;
 	chosen.codes = (const char *const *)code_words.v;
 	chosen.custom_ids = (const char *const *)id_words.v;
@@ -76,7 +64,7 @@ static int find_one(struct tool *t, const char *operand, void *ctx, struct err *
 
 /* Calls fn for each operand; without operands, for every batch.  Its context
  * is a list with these columns, if there are any. */
-static int each_batch(struct tool *t, const struct out_column *columns, batch_fn *fn,
+static int each_batch(struct tool *t, const struct out_column *columns, batch_fn *fn, void *ctx,
 		      struct err *e)
 {
 	struct out *o CLEANUP(out_cleanup) = columns ? out_begin(t, columns, e) : NULL;
@@ -84,8 +72,9 @@ static int each_batch(struct tool *t, const struct out_column *columns, batch_fn
 	if ((columns && !o) || open_db(t, e) < 0)
 		return -1;
 	named = fn;
-	int rc = t->n_operands > 0 ? tool_each(t, find_one, o, e) :
-		 batch_list(db, &(struct batch_filter){ 0 }, &after, INT32_MAX, fn, o, e) < 0 ? -1 : 0;
+	ctx = o ? o : ctx;
+	int rc = t->n_operands > 0 ? tool_each(t, find_one, ctx, e) :
+		 batch_list(db, &(struct batch_filter){ 0 }, &after, INT32_MAX, fn, ctx, e) < 0 ? -1 : 0;
 	return rc >= 0 && o && out_end(o, e) < 0 ? -1 : rc;
 }
 
@@ -101,7 +90,7 @@ static int show_batch(void *ctx, const struct batch *b, struct err *e)
 
 static int run_show(struct tool *t, struct err *e)
 {
-	return each_batch(t, NULL, show_batch, e);
+	return each_batch(t, NULL, show_batch, NULL, e);
 }
 
 static int run_create(struct tool *t, struct err *e)
@@ -127,23 +116,13 @@ static int run_create(struct tool *t, struct err *e)
 static int list_row(void *ctx, const struct batch *b, struct err *e)
 {
 	char id[BATCH_ID_BUF];
-	const struct cell cells[] = {
-		cell_textz(batch_id_text(b->uuid, id)), cell_time(b->created_ms),
-		cell_textz(batch_status_text(b->status)), cell_int(b->total),
-		cell_int(b->completed), cell_int(b->failed), cell_textz(b->name),
-	};
+	const struct cell cells[] = { BATCH_CELLS(b, batch_id_text(b->uuid, id)) };
 	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
 }
 
 static int run_list(struct tool *t, struct err *e)
 {
-	static const struct out_column columns[] = {
-		{ "BATCH_ID", "batch_id", OUT_TEXT }, { "CREATED", "created", OUT_TIME },
-		{ "STATUS", "status", OUT_TEXT }, { "TOTAL", "total", OUT_INT },
-		{ "COMPLETED", "completed", OUT_INT }, { "FAILED", "failed", OUT_INT },
-		{ "NAME", "name", OUT_TEXT }, { 0 },
-	};
-	struct out *o CLEANUP(out_cleanup) = out_begin(t, columns, e);
+	struct out *o CLEANUP(out_cleanup) = out_begin(t, batch_columns, e);
 	struct batch last CLEANUP(batch_release) = BATCH_INIT;
 	struct batch_filter f = { .since_ms = since ? clock_wall_ms() - since : 0 };
 	if (!o || batchset_statuses(statuses, &f.statuses, e) < 0 || open_db(t, e) < 0 ||
@@ -171,14 +150,7 @@ static int run_together(struct tool *t, struct err *e)
 
 static int print_request(void *ctx, const struct select_row *r, struct err *e)
 {
-	const struct cell cells[] = {
-		cell_int(request_line(r->row)), cell_text(r->custom_id),
-		cell_textz(r->retrying ? "retrying" : request_state_text(r->state)),
-		cell_int(r->attempts), cell_int_if(r->status > 0, r->status),
-		cell_int_if(r->took_ms >= 0, r->took_ms),
-		cell_int_if(r->input_tokens >= 0, r->input_tokens + r->output_tokens),
-		cell_text(r->model), cell_time(r->next_ms), cell_text(r->code), cell_text(r->message),
-	};
+	const struct cell cells[] = { REQUEST_CELLS(r) };
 	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
 }
 
@@ -188,24 +160,9 @@ static int list_requests(void *ctx, const struct batch *b, struct err *e)
 	       ? -1 : 0;
 }
 
-static int run_requests(struct tool *t, struct err *e)
-{
-	static const struct out_column columns[] = {
-		{ "LINE", "line", OUT_INT }, { "CUSTOM_ID", "custom_id", OUT_TEXT },
-		{ "STATE", "state", OUT_TEXT }, { "ATTEMPTS", "attempts", OUT_INT },
-		{ "HTTP", "http", OUT_INT }, { "MS", "ms", OUT_INT }, { "TOKENS", "tokens", OUT_INT },
-		{ "MODEL", "model", OUT_TEXT }, { "NEXT", "next", OUT_TIME },
-		{ "CODE", "code", OUT_TEXT }, { "MESSAGE", "message", OUT_TEXT }, { 0 },
-	};
-	return choose(e) < 0 ? -1 : each_batch(t, columns, list_requests, e);
-}
-
 static int print_group(void *ctx, const struct attempt_group *g, struct err *e)
 {
-	const struct cell cells[] = {
-		cell_int_if(g->status > 0, g->status), cell_text(g->code), cell_int(g->count),
-		cell_text(g->custom_id), cell_text(g->message),
-	};
+	const struct cell cells[] = { ERROR_CELLS(g) };
 	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
 }
 
@@ -214,14 +171,47 @@ static int list_errors(void *ctx, const struct batch *b, struct err *e)
 	return attempt_groups(db, b, print_group, ctx, e) < 0 ? -1 : 0;
 }
 
-static int run_errors(struct tool *t, struct err *e)
+/* requests and errors */
+static int run_details(struct tool *t, struct err *e)
 {
-	static const struct out_column columns[] = {
-		{ "STATUS", "status", OUT_INT }, { "CODE", "code", OUT_TEXT },
-		{ "COUNT", "count", OUT_INT }, { "EXAMPLE", "example", OUT_TEXT },
-		{ "MESSAGE", "message", OUT_TEXT }, { 0 },
-	};
-	return each_batch(t, columns, list_errors, e);
+	bool errors = *t->verb == 'e';
+	return choose(e) < 0 ? -1 : each_batch(t, errors ? error_columns : request_columns,
+					       errors ? list_errors : list_requests, NULL, e);
+}
+
+static int print_usage(void *ctx, const struct usage_row *u, struct err *e)
+{
+	const struct cell cells[] = { USAGE_CELLS(u) };
+	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
+}
+
+static int run_usage(struct tool *t, struct err *e)
+{
+	struct out *o CLEANUP(out_cleanup) = out_begin(t, usage_columns[usage.by], e);
+	usage.since_ms = since ? clock_wall_ms() - since : 0;
+	usage.named = t->n_operands > 0;
+	struct usage *u CLEANUP(usage_cleanup) = NULL;
+	if (o && open_db(t, e) == 0)
+		u = usage_new(db, &usage, e);
+	int rc = u ? each_batch(t, NULL, usage_add, u, e) : -1;
+	if (rc < 0 || usage_each(u, print_usage, o, e) < 0 || out_end(o, e) < 0)
+		return -1;
+	usage_complain(u);
+	return rc;
+}
+
+static int print_queue(void *ctx, const struct queue_row *q, struct err *e)
+{
+	const struct cell cells[] = { QUEUE_CELLS(q) };
+	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
+}
+
+static int run_queue(struct tool *t, struct err *e)
+{
+	struct out *o CLEANUP(out_cleanup) = out_begin(t, queue_columns, e);
+	if (!o || open_db(t, e) < 0 || queue_each(db, clock_wall_ms(), print_queue, o, e) < 0)
+		return -1;
+	return out_end(o, e);
 }
 
 static int run_inspect(struct tool *t, struct err *e)
@@ -240,54 +230,52 @@ static int change_one(void *ctx, const struct batch *b, struct err *e)
 	char id[BATCH_ID_BUF];
 	int64_t n = 0;
 	int rc = change_batch(db, b, &asked, &n, e);
-	const struct cell cells[] = { cell_textz(batch_id_text(b->uuid, id)), cell_int(n) };
+	const struct cell cells[] = { CHANGE_CELLS(batch_id_text(b->uuid, id), n) };
 	return rc <= 0 ? rc : cell_row(ctx, cells, ARRAY_LEN(cells), e);
 }
 
 static int run_change(struct tool *t, struct err *e)
 {
-	static const struct out_column columns[] = {
-		{ "BATCH_ID", "batch_id", OUT_TEXT }, { "REQUESTS", "requests", OUT_INT }, { 0 },
-	};
 	asked.what = *t->verb == 'r' ? CHANGE_RETRY : *t->verb == 'c' ? CHANGE_CANCEL : CHANGE_DELETE;
 	asked.every = t->n_operands == 0;
 	if (asked.every && !asked.older_than_ms)
 		return err_set(e, ERR_USAGE, "name the batches, or give --older-than DUR");
-	return choose(e) < 0 ? -1 : each_batch(t, columns, change_one, e);
+	return choose(e) < 0 ? -1 : each_batch(t, change_columns, change_one, NULL, e);
 }
 
+#define OPTIONS(...) (const struct opt[]){ __VA_ARGS__ { .kind = OPT_END } }
 static const struct tool_verb verbs[] = {
 	{ "create", "FILE-ID|FILE|-", 1, 1, "make a batch and print its id; a path is imported first",
-	  NULL, create_options, run_create },
-	{ "list", "", 0, 0, "list the batches, newest first", NULL, list_options, run_list },
+	  NULL, OPTIONS(CREATE_OPTS(create, metadata, headers) SEND_OPTS(create)
+			DRY_RUN_OPT(asked.dry_run)), run_create },
+	{ "list", "", 0, 0, "list the batches, newest first", NULL,
+	  OPTIONS(LIST_OPTS(statuses, since, limit, list_after)), run_list },
 	{ "show", "BATCH...", 1, -1, "print batches as JSON objects", NULL, NULL, run_show },
-	{ "wait", "BATCH...", 1, -1, "wait until they have ended", NULL, wait_options, run_together },
+	{ "wait", "BATCH...", 1, -1, "wait until they have ended", NULL,
+	  OPTIONS(WAIT_OPTS(timeout_ms, any)), run_together },
 	{ "results", "BATCH...", 1, -1, "write the output and error lines of batches", NULL,
-	  results_options, run_together },
+	  OPTIONS(RESULTS_OPTS(deliver)), run_together },
 	{ "requests", "BATCH...", 1, -1, "list requests and where they stand", NULL,
-	  requests_options, run_requests },
+	  OPTIONS(REQUESTS_OPTS(given, attempts)), run_details },
 	{ "inspect", "BATCH CUSTOM-ID", 2, 2, "show one request and its attempts", NULL,
-	  inspect_options, run_inspect },
-	{ "errors", "BATCH...", 1, -1, "count what failed, and why", NULL, NULL, run_errors },
-	{ "cancel", "BATCH...", 1, -1, "cancel what is not sent", NULL, cancel_options, run_change },
+	  OPTIONS(INSPECT_OPTS(attempt, curl)), run_inspect },
+	{ "errors", "BATCH...", 1, -1, "count what failed, and why", NULL, NULL, run_details },
+	{ "usage", "[BATCH]...", 0, -1, "add up requests, tokens and what they cost", NULL,
+	  OPTIONS(USAGE_OPTS(usage, since)), run_usage },
+	{ "queue", "", 0, 0, "tell what waits to be sent, and why", NULL, NULL, run_queue },
+	{ "cancel", "BATCH...", 1, -1, "cancel what is not sent", NULL,
+	  OPTIONS(CANCEL_OPTS(given, asked)), run_change },
 	{ "retry", "BATCH...", 1, -1, "send failed, expired and cancelled requests once more", NULL,
-	  retry_options, run_change },
+	  OPTIONS(RETRY_OPTS(given, asked)), run_change },
 	{ "delete", "[BATCH]...", 0, -1, "delete batches, their requests and results", NULL,
-	  delete_options, run_change },
+	  OPTIONS(DELETE_OPTS(asked)), run_change },
 	{ .run = NULL },
 };
-
-static const char *libraries(void)
-{
-	static char text[32];
-	snprintf(text, sizeof(text), "SQLite %s", db_library());
-	return text;
-}
 
 int main(int argc, char **argv)
 {
 	static const struct tool_program program = {
-		"fsl-batch", "create, watch and read batches", .verbs = verbs, .libraries = libraries,
+		"fsl-batch", "create, watch and read batches", .verbs = verbs, .libraries = db_about,
 		.examples = "fsl-batch create --name nightly rows.jsonl && fsl-run nightly\n"
 			    "fsl-batch results -e bad.jsonl nightly > out.jsonl\n"
 			    "fsl-batch errors @last; fsl-batch retry @last && fsl-run @last\n",

@@ -275,17 +275,10 @@ static const struct tool_verb verbs[] = {
 	{ .run = NULL },
 };
 
-static const char *libraries(void)
-{
-	static char text[32];
-	snprintf(text, sizeof(text), "SQLite %s", db_library());
-	return text;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct tool_program program = {
-		"fsl-file", "keep files of request templates", .verbs = verbs, .libraries = libraries,
+		"fsl-file", "keep files of request templates", .verbs = verbs, .libraries = db_about,
 		.examples = "fsl-file import --name rows --skip-invalid bad.jsonl rows.jsonl\n"
 			    "fsl-file check --strict rows.jsonl && fsl-file stats rows.jsonl\n"
 			    "fsl-file export rows | head -n 1\n"

@@ -58,22 +58,24 @@ static const char *const batch_orders[] = { "input", "completion", NULL };
 	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(d).max_failed, .arg = "N|P%", \
 	  .help = "exit 0 with up to so many error lines" },
 
-#define SELECT_OPTS(states, http, codes, custom_id_list) \
-	{ .kind = OPT_TEXT, .name = "state", .dst = &(states), .arg = "S,...", \
+/* `g` has the members states, http, codes (const char *) and custom_ids
+ * (struct opt_list). */
+#define SELECT_OPTS(g) \
+	{ .kind = OPT_TEXT, .name = "state", .dst = &(g).states, .arg = "S,...", \
 	  .help = "only these states: pending, retrying, processing, completed, failed, " \
 		  "cancelled, expired" }, \
-	{ .kind = OPT_TEXT, .name = "http", .dst = &(http), .arg = "LIST", \
+	{ .kind = OPT_TEXT, .name = "http", .dst = &(g).http, .arg = "LIST", \
 	  .help = "only these statuses of the last attempt, such as 429,5xx" }, \
-	{ .kind = OPT_TEXT, .name = "code", .dst = &(codes), .arg = "C,...", \
+	{ .kind = OPT_TEXT, .name = "code", .dst = &(g).codes, .arg = "C,...", \
 	  .help = "only these codes, such as connect_error,stalled" }, \
-	CUSTOM_ID_OPT(custom_id_list)
+	CUSTOM_ID_OPT(g)
 
-#define CUSTOM_ID_OPT(custom_id_list) \
-	{ .kind = OPT_LIST, .name = "custom-id", .dst = &(custom_id_list), .arg = "ID|-", \
+#define CUSTOM_ID_OPT(g) \
+	{ .kind = OPT_LIST, .name = "custom-id", .dst = &(g).custom_ids, .arg = "ID|-", \
 	  .help = "only these requests; - reads ids from standard input, one a line" },
 
-#define REQUESTS_OPTS(states, http, codes, custom_id_list, attempts) \
-	SELECT_OPTS(states, http, codes, custom_id_list) \
+#define REQUESTS_OPTS(g, attempts) \
+	SELECT_OPTS(g) \
 	{ .kind = OPT_FLAG, .name = "attempts", .dst = &(attempts), \
 	  .help = "a line per attempt" },
 
@@ -83,11 +85,22 @@ static const char *const batch_orders[] = { "input", "completion", NULL };
 	{ .kind = OPT_FLAG, .name = "curl", .dst = &(curl), \
 	  .help = "the request as a curl command, its key as a variable" },
 
+/* In the order of enum usage_by. */
+static const char *const batch_usages[] = { "model", "batch", "day", "status", NULL };
+
+/* `u` is a struct usage_options (domain/usage.h). */
+#define USAGE_OPTS(u, since) \
+	{ .kind = OPT_CHOICE, .name = "by", .dst = &(u).by, .arg = "WHAT", \
+	  .help = "a line per model, batch, day (UTC) or status of the batch", \
+	  .choices = batch_usages, .dflt = "model" }, \
+	{ .kind = OPT_DURATION, .name = "since", .dst = &(since), .arg = "DUR", \
+	  .help = "only what ended within DUR, by whole hours", .dflt = "all" }, \
+	{ .kind = OPT_TEXT, .name = "prices", .dst = &(u).prices, .arg = "FILE", \
+	  .help = "what models cost, in JSON; - is standard input" },
+
 /* `c` is a struct change (domain/change.h). */
-#define RETRY_OPTS(states, http, codes, custom_id_list, c) \
-	SELECT_OPTS(states, http, codes, custom_id_list) DRY_RUN_OPT((c).dry_run)
-#define CANCEL_OPTS(custom_id_list, c) \
-	CUSTOM_ID_OPT(custom_id_list) DRY_RUN_OPT((c).dry_run)
+#define RETRY_OPTS(g, c) SELECT_OPTS(g) DRY_RUN_OPT((c).dry_run)
+#define CANCEL_OPTS(g, c) CUSTOM_ID_OPT(g) DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \
 	  .help = "only older batches; without operands all of them that have ended" }, \

@@ -185,7 +185,7 @@ void out_null(struct out *o)
 void out_text(struct out *o, struct span v)
 {
 	enum out_type type = next_type(o);
-	if (type != OUT_TEXT && type != OUT_RAW)
+	if (type != OUT_TEXT && type != OUT_RAW && type != OUT_NUMBER)
 		BUG("column %s is no text", o->columns[o->given].title);
 	if (!v.p) {
 		out_null(o);
@@ -194,7 +194,7 @@ void out_text(struct out *o, struct span v)
 	struct str *s = cell_open(o);
 	if (!s)
 		return;
-	if (o->format == TOOL_JSON && type == OUT_RAW)
+	if (o->format == TOOL_JSON && type != OUT_TEXT)
 		json_compact(v, s);
 	else if (o->format == TOOL_JSON)
 		jsonw_quote(s, v);
@@ -256,7 +256,7 @@ static bool is_text(const struct out *o, int rank)
 static bool is_number(const struct out *o, int rank)
 {
 	enum out_type type = o->columns[o->picked[rank]].type;
-	return type == OUT_INT || type == OUT_SIZE;
+	return type == OUT_INT || type == OUT_SIZE || type == OUT_NUMBER;
 }
 
 /* Appends one cell of a table to the line, cut or padded to its width. */

@@ -22,7 +22,11 @@
 #include "base/str.h"
 #include "cli/tool.h"
 
-enum out_type { OUT_TEXT, OUT_INT, OUT_TIME, OUT_SIZE, OUT_RAW /* JSON value; text elsewhere */ };
+enum out_type {
+	OUT_TEXT, OUT_INT, OUT_TIME, OUT_SIZE,
+	OUT_RAW,    /* a JSON value; text elsewhere */
+	OUT_NUMBER, /* the text of a JSON number; a number elsewhere */
+};
 
 struct out_column {
 	const char *title; /* "REQUESTS"; NULL closes the list */
@@ -37,7 +41,7 @@ struct out *out_begin(const struct tool *t, const struct out_column *columns,
 void out_free(struct out *o);
 void out_cleanup(struct out **o);
 
-void out_text(struct out *o, struct span v);   /* SPAN_NONE: null */
+void out_text(struct out *o, struct span v);   /* also OUT_RAW, OUT_NUMBER; SPAN_NONE: null */
 void out_textz(struct out *o, const char *z);  /* NULL: null */
 void out_int(struct out *o, int64_t v);        /* also OUT_SIZE: bytes */
 void out_time(struct out *o, int64_t wall_ms); /* 0: null */

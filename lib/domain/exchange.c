@@ -136,14 +136,12 @@ static void add_key(struct exchange *x, const struct batch *b)
 	h->ref = mem_strdup(b->key_ref);
 }
 
-static int add_own(struct db *db, struct exchange *x, const struct batch *b, struct err *e)
+static int add_idempotency(struct db *db, struct exchange *x, const struct batch *b,
+			   struct err *e)
 {
 	char id[REQUEST_ID_BUF];
 	struct str key CLEANUP(str_release) = STR_INIT;
 
-	if (x->body.p)
-		add(x, SPAN_LIT("Content-Type"), x->line.body.p[0] == '"'
-		    ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json"));
 	if (b->send.no_idempotency_key == 1)
 		return 0;
 	STMT(q, db, &exchange_sql, Q_ROUND);
@@ -157,16 +155,11 @@ static int add_own(struct db *db, struct exchange *x, const struct batch *b, str
 	return 0;
 }
 
-int exchange_load(struct db *db, const struct batch *b, int64_t row, struct exchange *x,
-		  struct err *e)
+/* x->raw as it is sent, but for what needs an id. */
+static int build(struct exchange *x, const struct batch *b, struct err *e)
 {
 	struct line_problem why;
 
-	exchange_release(x);
-	x->row = row;
-	int rc = file_line(db, b->file, request_line(row), &x->raw, e);
-	if (rc <= 0)
-		return rc < 0 ? -1 : err_set(e, ERR_NOTFOUND, "the line of the request is gone");
 	if (line_read(&x->line, str_span(&x->raw), NULL, &why) < 0)
 		return err_set(e, ERR_INTERNAL, "the line cannot be read: %s", why.text);
 	url_join(span_of(b->base_url), x->line.url, &x->url);
@@ -175,7 +168,28 @@ int exchange_load(struct db *db, const struct batch *b, int64_t row, struct exch
 	add_line_headers(x);
 	add_batch_headers(x, b);
 	add_key(x, b);
-	return add_own(db, x, b, e);
+	if (x->body.p)
+		add(x, SPAN_LIT("Content-Type"), x->line.body.p[0] == '"'
+		    ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json"));
+	return 0;
+}
+
+int exchange_load(struct db *db, const struct batch *b, int64_t row, struct exchange *x,
+		  struct err *e)
+{
+	exchange_release(x);
+	x->row = row;
+	int rc = file_line(db, b->file, request_line(row), &x->raw, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : err_set(e, ERR_NOTFOUND, "the line of the request is gone");
+	return build(x, b, e) < 0 ? -1 : add_idempotency(db, x, b, e);
+}
+
+int exchange_line(const struct batch *b, struct span raw, struct exchange *x, struct err *e)
+{
+	exchange_release(x);
+	str_addspan(&x->raw, raw);
+	return build(x, b, e);
 }
 
 /* The value as it may be shown. */

@@ -40,6 +40,11 @@ void exchange_release(struct exchange *x);
 int exchange_load(struct db *db, const struct batch *b, int64_t row,
 		  struct exchange *x, struct err *e) MUST_CHECK;
 
+/* The request that a line would be in a batch that is not made yet: of `b` the
+ * base URL, key and headers count.  It has no id, and so no Idempotency-Key. */
+int exchange_line(const struct batch *b, struct span raw, struct exchange *x,
+		  struct err *e) MUST_CHECK;
+
 /* "POST URL", the headers, an empty line and the body, safe to show; headers
  * that hold a secret are shown as ***. */
 void exchange_text(const struct exchange *x, struct str *out);

@@ -433,7 +433,9 @@ int import_check(struct import *im, struct err *e)
 	struct reading r CLEANUP(reading_release) = { .line = LINE_INIT };
 	if (check_request(im, e) < 0 || open_input(&r, im, e) < 0)
 		return -1;
-	return read_all(&r, false, e);
+	int rc = read_all(&r, false, e);
+	im->hash = content_hash(&r);
+	return rc;
 }
 
 void import_complain(const char *file, int64_t line, const struct line_problem *why)

@@ -44,6 +44,7 @@ struct import {
 	int64_t lines;          /* good ones */
 	int64_t bad;            /* problems */
 	bool existed;           /* if_absent found the same content */
+	struct id hash;         /* by import_check(): files.hash, if it were stored */
 };
 
 #define IMPORT_INIT { .max_errors = 20, .max_line = 32 << 20 }

@@ -380,7 +380,7 @@ int line_read(struct line *l, struct span raw, const struct line_rules *rules,
 	struct json_error je;
 	struct lineurl u;
 	struct str scratch = l->scratch;
-	*l = (struct line){ .scratch = scratch };
+	*l = (struct line){ .raw = raw, .scratch = scratch };
 	str_reset(&l->scratch);
 	if (lineparts_read(&r.parts, raw, &je) < 0)
 		return bad_json(&r, &je);

@@ -59,6 +59,7 @@ struct line_problem {
  * JSON syntax), and decoded where that is said.  The spans point into the raw
  * text or into `scratch`. */
 struct line {
+	struct span raw;       /* all of it */
 	struct span custom_id; /* decoded */
 	struct span method;    /* decoded, upper case */
 	struct span url;       /* decoded */

@@ -5,9 +5,12 @@
 
 #include "base/clock.h"
 #include "base/idset.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/safe.h"
+#include "domain/prices.h"
 
-enum { HOUR_MS = 3600 * 1000, DAY_HOURS = 24, DAY_TEXT = 10 };
+enum { HOUR_MS = 3600 * 1000, DAY_HOURS = 24, DAY_TEXT = 10, SHOWN = 100 };
 
 enum { Q_BATCH, Q_MODELS };
 static const char *const texts[] = {
@@ -24,32 +27,33 @@ struct group {
 	char *what;
 	size_t n;
 	int64_t order;
-	struct usage_row sum; /* but for `what` */
+	struct usage_row sum; /* but for its texts */
+	int64_t cost;         /* -1: not known */
 };
 
 struct usage {
-	enum usage_by by;
-	int64_t since;         /* an hour */
-	bool all;
-	const struct prices *prices;
+	struct db *db;
+	struct usage_options o;
+	struct prices *prices;
 	struct idset *numbers; /* of the groups' texts, from 1 */
 	struct group *groups;
 	uint32_t n_groups;
-	struct idset *unpriced;
-	struct str unpriced_list;
-	uint32_t n_unpriced;
+	struct idset *without; /* a price: the models that are in `unpriced` */
+	struct str unpriced;
 };
 
-struct usage *usage_new(enum usage_by by, int64_t since_ms, const struct prices *prices)
+struct usage *usage_new(struct db *db, const struct usage_options *o, struct err *e)
 {
-	struct usage *u = mem_alloc(sizeof *u);
+	struct prices *prices = o->prices ? prices_load(o->prices, e) : NULL;
 
-	u->by = by;
-	u->since = since_ms / HOUR_MS;
-	u->all = since_ms == 0;
+	if (o->prices && !prices)
+		return NULL;
+	struct usage *u = mem_alloc(sizeof *u);
+	u->db = db;
+	u->o = *o;
 	u->prices = prices;
 	u->numbers = idset_new();
-	u->unpriced = idset_new();
+	u->without = idset_new();
 	return u;
 }
 
@@ -61,8 +65,9 @@ void usage_free(struct usage *u)
 		free(u->groups[i].what);
 	free(u->groups);
 	idset_free(u->numbers);
-	idset_free(u->unpriced);
-	str_release(&u->unpriced_list);
+	idset_free(u->without);
+	str_release(&u->unpriced);
+	prices_free(u->prices);
 	free(u);
 }
 
@@ -91,7 +96,7 @@ static struct group *group_of(struct usage *u, const struct batch *b, struct spa
 {
 	char text[BATCH_ID_BUF + CLOCK_BUF];
 
-	switch (u->by) {
+	switch ((enum usage_by)u->o.by) {
 	case USAGE_MODEL:
 		return find(u, model, 0);
 	case USAGE_BATCH:
@@ -102,7 +107,7 @@ static struct group *group_of(struct usage *u, const struct batch *b, struct spa
 	case USAGE_STATUS:
 		return find(u, span_of(batch_status_text(b->status)), b->status);
 	}
-	BUG("no such grouping: %d", u->by);
+	BUG("no such grouping: %d", u->o.by);
 }
 
 /* Nothing costs nothing, whatever the price. */
@@ -113,58 +118,59 @@ static int64_t cost_of(struct usage *u, struct span model, const struct usage_ro
 	const struct prices_model *m = prices_find(u->prices, model);
 	if (m)
 		return prices_cost(m, r->input_tokens, r->cached_tokens, r->output_tokens);
-	if (idset_add(u->unpriced, model, 1) == 0) {
-		str_addz(&u->unpriced_list, u->n_unpriced++ ? ", " : "");
-		str_addspan(&u->unpriced_list, model);
+	if (idset_add(u->without, model, 1) == 0) {
+		str_addz(&u->unpriced, u->unpriced.n > 0 ? ", " : "");
+		str_addspan(&u->unpriced, model);
 	}
 	return -1;
 }
 
-static void add(struct usage_row *sum, const struct usage_row *r)
+static void add(struct group *g, const struct usage_row *r, int64_t cost)
 {
+	struct usage_row *sum = &g->sum;
+
 	sum->requests += r->requests;
 	sum->attempts += r->attempts;
 	sum->input_tokens += r->input_tokens;
 	sum->cached_tokens += r->cached_tokens;
 	sum->output_tokens += r->output_tokens;
 	sum->reasoning_tokens += r->reasoning_tokens;
-	sum->cost = sum->cost < 0 || r->cost < 0 ? -1 : prices_sum(sum->cost, r->cost);
+	g->cost = g->cost < 0 || cost < 0 ? -1 : prices_sum(g->cost, cost);
 }
 
 /* Groups are there without having used anything. */
-static int add_empty(struct usage *u, struct db *db, const struct batch *b, struct err *e)
+static int add_empty(struct usage *u, const struct batch *b, struct err *e)
 {
+	const struct usage_row nothing = { 0 };
 	int rc;
 
-	if (u->by == USAGE_DAY)
+	if (u->o.by == USAGE_DAY)
 		return 0;
-	STMT(q, db, &usage_sql, Q_MODELS);
+	STMT(q, u->db, &usage_sql, Q_MODELS);
 	stmt_int(&q, 1, b->id);
 	while ((rc = stmt_step(&q, e)) > 0)
-		add(&group_of(u, b, stmt_col(&q, 0), 0)->sum,
-		    &(struct usage_row){ .cost = u->prices ? 0 : -1 });
+		add(group_of(u, b, stmt_col(&q, 0), 0), &nothing, u->prices ? 0 : -1);
 	return rc;
 }
 
-int usage_add(struct usage *u, struct db *db, const struct batch *b, bool named,
-	      struct err *e)
+int usage_add(void *usage, const struct batch *b, struct err *e)
 {
+	struct usage *u = usage;
 	int rc;
 
-	if ((u->all || named) && add_empty(u, db, b, e) < 0)
+	if ((u->o.since_ms == 0 || u->o.named) && add_empty(u, b, e) < 0)
 		return -1;
-	STMT(q, db, &usage_sql, Q_BATCH);
+	STMT(q, u->db, &usage_sql, Q_BATCH);
 	stmt_int(&q, 1, b->id);
-	stmt_int(&q, 2, u->since);
+	stmt_int(&q, 2, u->o.since_ms / HOUR_MS);
 	while ((rc = stmt_step(&q, e)) > 0) {
-		struct usage_row r = {
-			.what = stmt_col(&q, 0), .requests = stmt_col_int(&q, 2),
-			.attempts = stmt_col_int(&q, 3), .input_tokens = stmt_col_int(&q, 4),
-			.cached_tokens = stmt_col_int(&q, 5), .output_tokens = stmt_col_int(&q, 6),
-			.reasoning_tokens = stmt_col_int(&q, 7),
+		struct span model = stmt_col(&q, 0);
+		const struct usage_row r = {
+			.requests = stmt_col_int(&q, 2), .attempts = stmt_col_int(&q, 3),
+			.input_tokens = stmt_col_int(&q, 4), .cached_tokens = stmt_col_int(&q, 5),
+			.output_tokens = stmt_col_int(&q, 6), .reasoning_tokens = stmt_col_int(&q, 7),
 		};
-		r.cost = cost_of(u, r.what, &r);
-		add(&group_of(u, b, r.what, stmt_col_int(&q, 1))->sum, &r);
+		add(group_of(u, b, model, stmt_col_int(&q, 1)), &r, cost_of(u, model, &r));
 	}
 	return rc;
 }
@@ -201,19 +207,27 @@ int usage_each(const struct usage *u, usage_fn *fn, void *ctx, struct err *e)
 	if (u->n_groups == 0)
 		return 0;
 	memcpy(v, u->groups, u->n_groups * sizeof *v);
-	if (u->by != USAGE_BATCH)
-		qsort(v, u->n_groups, sizeof *v, u->by == USAGE_MODEL ? by_tokens : by_order);
+	if (u->o.by != USAGE_BATCH)
+		qsort(v, u->n_groups, sizeof *v, u->o.by == USAGE_MODEL ? by_tokens : by_order);
 	for (uint32_t i = 0; i < u->n_groups; i++) {
+		char cost[PRICES_BUF];
 		struct usage_row r = v[i].sum;
 		r.what = (struct span){ v[i].what, v[i].n };
+		r.cost = v[i].cost < 0 ? SPAN_NONE : span_of(prices_text(v[i].cost, cost));
 		if (fn(ctx, &r, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int usage_unpriced(const struct usage *u, struct str *out)
+const char *usage_unpriced(const struct usage *u)
 {
-	str_addspan(out, str_span(&u->unpriced_list));
-	return (int)u->n_unpriced;
+	return str_z(&u->unpriced);
+}
+
+void usage_complain(const struct usage *u)
+{
+	if (u->unpriced.n > 0)
+		log_warn("%s has no price for %s", safe_show(span_of(u->o.prices), SHOWN),
+			 safe_show(str_span(&u->unpriced), 2 * SHOWN));
 }

@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "domain/batch.h"
-#include "domain/prices.h"
 #include "store/stmt.h"
 
 extern const struct stmt_set usage_sql;
@@ -21,23 +20,28 @@ enum usage_by { USAGE_MODEL, USAGE_BATCH, USAGE_DAY, USAGE_STATUS };
 
 struct usage;
 
-/* since_ms: only what ended then or later, by whole hours of UTC; 0: all, and
- * then also groups in which nothing has ended.  `prices` may be NULL. */
-struct usage *usage_new(enum usage_by by, int64_t since_ms, const struct prices *prices);
+struct usage_options {
+	int by;               /* enum usage_by */
+	int64_t since_ms;     /* only what ended then or later, by whole hours (UTC); 0: all */
+	bool named;           /* somebody asked for these batches */
+	const char *prices;   /* a file (domain/prices.h), or NULL */
+};
+
+struct usage *usage_new(struct db *db, const struct usage_options *o, struct err *e) MUST_CHECK;
 void usage_free(struct usage *u); /* NULL is fine */
 void usage_cleanup(struct usage **u);
 
-/* `named`: somebody asked for this batch: it has groups even if nothing of it
- * has ended since then (but for days). */
-int usage_add(struct usage *u, struct db *db, const struct batch *b, bool named,
-	      struct err *e) MUST_CHECK;
+/* Adds a batch; a batch_fn, with the usage as its context.  With `named` or
+ * without since_ms also models, batches and statuses of which nothing has ended
+ * are there. */
+int usage_add(void *usage, const struct batch *b, struct err *e) MUST_CHECK;
 
 struct usage_row {
 	struct span what;   /* the model, "batch_<hex>", "2026-11-21" (UTC), "in_progress" */
 	int64_t requests;   /* that ended as completed or failed */
 	int64_t attempts;   /* that ended */
 	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
-	int64_t cost;       /* pico-dollars; -1: not known */
+	struct span cost;   /* as prices_text(); SPAN_NONE: not known */
 };
 
 /* Models: most tokens first; batches as they were added; days and statuses in
@@ -46,7 +50,9 @@ typedef int usage_fn(void *ctx, const struct usage_row *r, struct err *e);
 int usage_each(const struct usage *u, usage_fn *fn, void *ctx, struct err *e) MUST_CHECK;
 
 /* The models that have used something and have no price, which makes costs
- * unknown, with ", " between them, appended; how many.  0 without prices. */
-int usage_unpriced(const struct usage *u, struct str *out);
+ * unknown, with ", " between them; "" without prices. */
+const char *usage_unpriced(const struct usage *u);
+/* Logs them as a warning, if there are any. */
+void usage_complain(const struct usage *u);
 
 #endif

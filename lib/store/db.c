@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -403,4 +404,12 @@ int db_large_cache(struct db *db, struct err *e)
 const char *db_library(void)
 {
 	return sqlite3_libversion();
+}
+
+const char *db_about(void)
+{
+	static char text[32];
+
+	snprintf(text, sizeof text, "SQLite %s", db_library());
+	return text;
 }

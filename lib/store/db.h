@@ -51,7 +51,8 @@ int db_vacuum_some(struct db *db, int pages, struct err *e) MUST_CHECK;
  * back to the same ones. */
 int db_large_cache(struct db *db, struct err *e) MUST_CHECK;
 
-/* "3.40.1" */
+/* "3.40.1", and "SQLite 3.40.1" */
 const char *db_library(void);
+const char *db_about(void);
 
 #endif

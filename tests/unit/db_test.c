@@ -358,6 +358,8 @@ static void in_force(void)
 	CHECK(db_large_cache(db, &e) == 0 && pragma(db, Q_CACHE) == -16384,
 	      "db_large_cache() gives 16 MiB");
 	CHECK_STR(db_library(), sqlite3_libversion(), "db_library() is SQLite's version");
+	CHECK(strncmp(db_about(), "SQLite ", 7) == 0 && strcmp(db_about() + 7, db_library()) == 0,
+	      "db_about() has its name too");
 	db_close(db);
 
 	sqlite3 *raw = rows_raw(in_dir("force", "db"));

@@ -197,6 +197,26 @@ static void test_reused(struct db *db)
 	CHECK(has(inspect(db, b.id, EXCHANGE_JSON, 0), want), "as JSON too");
 }
 
+/* A line of a batch that is not made yet. */
+static void test_line(void)
+{
+	struct exchange x CLEANUP(exchange_release) = EXCHANGE_INIT;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct batch future = { .base_url = (char *)"http://127.0.0.1:1", .key_ref = (char *)"env:K",
+				.headers = (char *)"[\"X-A: b\"]", .send = SEND_INIT };
+	struct err e = ERR_INIT;
+	char *line CLEANUP(mem_cleanup) = mem_strdup(LINE);
+
+	CHECK(exchange_line(&future, span_of(line), &x, &e) == 0, "a line of no file");
+	memset(line, 'x', strlen(line));
+	exchange_text(&x, &text);
+	CHECK_STR(str_z(&text), "POST http://127.0.0.1:1/v1/x\nX-A: b\nAuthorization: Bearer <env:K>\n"
+		  "Content-Type: application/json\n\n{\"q\":\"it's\"}\n",
+		  "is a request, kept, without an idempotency key");
+	CHECK(exchange_line(&future, SPAN_LIT("{"), &x, &e) < 0 && e.code == ERR_INTERNAL,
+	      "a line that was not checked");
+}
+
 int main(void)
 {
 	struct db *db = fixture_db("state.db");
@@ -209,6 +229,7 @@ int main(void)
 	test_streams(db);
 	test_retried(db);
 	test_reused(db);
+	test_line();
 	db_close(db);
 	return unit_done();
 }

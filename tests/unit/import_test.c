@@ -265,6 +265,8 @@ static void defaults(struct db *db)
 	im.if_absent = true;
 	im.rules.default_url = "/v1/z";
 	CHECK(import_run(db, &im, &plain, &e) == 0 && !im.existed, "with another --url it is other content");
+	CHECK(import_check(&im, &e) == 0 && id_eq(im.hash, plain.hash),
+	      "a check tells the hash that it would have");
 	CHECK(import_run(db, &im, &again, &e) == 0 && im.existed && again.id == plain.id,
 	      "with the same one it is the same");
 	fixture_must(file_delete(db, f.id, &e) == 0 && file_delete(db, plain.id, &e) == 0, "delete", &e);

@@ -78,6 +78,7 @@ static void usual(void)
 		"{\"custom_id\":\"r1\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\","
 		"\"body\":{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\","
 		"\"content\":\"hi\"}],\"max_tokens\":512,\"temperature\":0}}", &strict);
+	CHECK(r.l.raw.p == r.raw.p && r.l.raw.n == r.raw.n, "all of it");
 	span_is_text(r.l.custom_id, "r1", "custom_id");
 	span_is_text(r.l.method, "POST", "method");
 	span_is_text(r.l.url, "/v1/chat/completions", "url");

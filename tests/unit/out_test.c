@@ -191,6 +191,37 @@ static int print_none(void)
 	return o ? out_end(o, &err) : -1;
 }
 
+static const struct out_column costs[] = {
+	{ "COST", "cost", OUT_NUMBER }, { "TEXT", "text", OUT_TEXT }, { NULL, NULL, OUT_TEXT },
+};
+
+static int print_costs(void)
+{
+	static const char *const rows[] = { "0.000123", "12.50", NULL };
+	struct out *o CLEANUP(out_cleanup) = out_begin(&tool, costs, &err);
+	for (int i = 0; o && i < 3; i++) {
+		out_textz(o, rows[i]);
+		out_textz(o, "a text that is long");
+		if (out_row(o, &err) < 0)
+			return -1;
+	}
+	return o ? out_end(o, &err) : -1;
+}
+
+static void test_numbers(void)
+{
+	tool.format = TOOL_JSON;
+	CHECK_INT(run(print_costs, 0), 0, "numbers are printed");
+	CHECK_STR(str_z(&said), "{\"cost\":0.000123,\"text\":\"a text that is long\"}\n"
+		  "{\"cost\":12.50,\"text\":\"a text that is long\"}\n"
+		  "{\"cost\":null,\"text\":\"a text that is long\"}\n", "JSON: numbers as they are");
+	tool.format = TOOL_TABLE;
+	CHECK_INT(run(print_costs, 18), 0, "numbers are printed");
+	CHECK_STR(str_z(&said), "    COST  TEXT\n0.000123  a text \xe2\x80\xa6\n"
+		  "   12.50  a text \xe2\x80\xa6\n       -  a text \xe2\x80\xa6\n",
+		  "table: to the right, and never cut");
+}
+
 static const struct out_column two[] = {
 	{ "ID", "id", OUT_INT }, { "TEXT", "text", OUT_TEXT }, { NULL, NULL, OUT_TEXT },
 };
@@ -307,6 +338,7 @@ int main(void)
 {
 	test_formats();
 	test_columns();
+	test_numbers();
 	test_table();
 	test_terminal();
 	test_bugs();

@@ -92,8 +92,16 @@ static void all_complete(void)
 	CHECK(SQL("SELECT output_tokens FROM batches") == 7000 && sum.ledger.output_tokens == 7000,
 	      "and their usage");
 	CHECK_INT(SQL("SELECT status FROM batches"), BATCH_COMPLETED, "and the batch is completed");
+	CHECK_INT(SQL("SELECT count(*) FROM workers WHERE json_extract(config, '$.jobs') = 64 AND"
+		      " json_extract(config, '$.batches[0]') = (SELECT id FROM batches) AND"
+		      " json_type(config, '$.user') = 'null'"), 1, "the worker has told what it takes");
 	run(&o, "drained");
 	CHECK(sum.attempts == 0 && sum.n_batches == 0, "again: nothing to do");
+	o.batches = NULL;
+	o.user = "somebody";
+	run(&o, "drained");
+	CHECK_INT(SQL("SELECT count(*) FROM workers WHERE json_type(config, '$.batches') = 'null' AND"
+		      " json_extract(config, '$.user') = 'somebody'"), 1, "also if that is a user's");
 	leave();
 }
 

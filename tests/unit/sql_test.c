@@ -12,6 +12,7 @@
 #include "domain/peer.h"
 #include "domain/exchange.h"
 #include "domain/file.h"
+#include "domain/forecast.h"
 #include "domain/importrows.h"
 #include "domain/model.h"
 #include "domain/queue.h"
@@ -31,7 +32,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "batchrows_sql", &batchrows_sql }, { "claim_sql", &claim_sql }, { "source_sql", &source_sql },
 	{ "bucket_sql", &bucket_sql }, { "peer_sql", &peer_sql },
 	{ "exchange_sql", &exchange_sql }, { "file_sql", &file_sql },
-	{ "importrows_sql", &importrows_sql },
+	{ "forecast_sql", &forecast_sql }, { "importrows_sql", &importrows_sql },
 	{ "model_sql", &model_sql }, { "queue_sql", &queue_sql }, { "request_sql", &request_sql },
 	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },

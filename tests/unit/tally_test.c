@@ -185,6 +185,56 @@ static void endings(void)
 	CHECK_STR(stamps(id), "8000 - 8000", "with finalizing_ms and cancelled_ms");
 }
 
+/* "hour requests attempts input cached output reasoning" of a batch's rows. */
+static const char *usage(int64_t id)
+{
+	return ROWS_TEXT(r.raw, "SELECT group_concat(model || '@' || hour || ': ' || requests || ' ' ||"
+			 " attempts || ' ' || input_tokens || ' ' || cached_tokens || ' ' ||"
+			 " output_tokens || ' ' || reasoning_tokens, ', ')"
+			 " FROM (SELECT * FROM usage WHERE batch = ?1 ORDER BY model, hour)", id);
+}
+
+static void uses(void)
+{
+	int64_t id = rows_batch(&r, 2, 8, 0);
+	struct tally_usage answer = { .queue = rows_queue(id, 1), .attempts = 1, .input_tokens = 10,
+				      .cached_tokens = 4, .output_tokens = 3, .reasoning_tokens = 2 };
+	struct tally_usage elsewhere = { .queue = rows_queue(id, 1), .bucket = 9, .attempts = 1 };
+
+	ROWS_DO(r.raw, "INSERT INTO buckets (id, origin, key_ref, model) VALUES (9, 'o', 'none', 2)");
+	r.now = 7200000 - 1;
+	rows_begin(&r);
+	tally_use(&r.t, batch_of(id), &answer);
+	tally_use(&r.t, batch_of(id), &answer);
+	CHECK_INT(batch_of(id)->input_tokens, 20, "what is used adds to the batch's line");
+	rows_commit(&r);
+	CHECK_STR(usage(id), "1@1: 0 2 20 8 6 4", "and to a row of its model and hour");
+	r.now++;
+	rows_begin(&r);
+	tally_use(&r.t, batch_of(id), &answer);
+	tally_use(&r.t, batch_of(id), &elsewhere);
+	rows_commit(&r);
+	CHECK_STR(usage(id), "1@1: 0 2 20 8 6 4, 1@2: 0 1 10 4 3 2, 2@2: 0 1 0 0 0 0",
+		  "the next hour has another row, and so has the model of a bucket");
+	CHECK_INT(column("SELECT input_tokens * 1000 + attempts FROM batches WHERE id = ?1", id), 30004,
+		  "the batch has all of it");
+	move(id, REQUEST_PENDING, REQUEST_PROCESSING, false);
+	CHECK_STR(usage(id), "1@1: 0 2 20 8 6 4, 1@2: 0 1 10 4 3 2, 2@2: 0 1 0 0 0 0",
+		  "a move that ends nothing is no usage");
+	move(id, REQUEST_PROCESSING, REQUEST_COMPLETED, false);
+	move(id, REQUEST_PENDING, REQUEST_FAILED, false);
+	move(id, REQUEST_PENDING, REQUEST_CANCELLED, false);
+	CHECK_STR(usage(id), "1@1: 0 2 20 8 6 4, 1@2: 2 1 10 4 3 2, 2@2: 0 1 0 0 0 0",
+		  "completed and failed requests are counted, others are not");
+	rows_begin(&r);
+	tally_use(&r.t, batch_of(id), &answer);
+	tx_end(&r.tx);
+	rows_begin(&r);
+	rows_commit(&r);
+	CHECK_STR(usage(id), "1@1: 0 2 20 8 6 4, 1@2: 2 1 10 4 3 2, 2@2: 0 1 0 0 0 0",
+		  "what was rolled back was not used");
+}
+
 static void wrong(void)
 {
 	struct err e = ERR_INIT;
@@ -208,6 +258,7 @@ int main(void)
 	moves();
 	many();
 	endings();
+	uses();
 	wrong();
 	rows_close(&r);
 	return unit_done();

@@ -10,16 +10,14 @@ enum { HOUR = 3600 * 1000, DAY = 24 * HOUR, WORKER = 5 };
 
 static struct rows r;
 
-static struct prices *prices_of(const char *json)
+/* A file of prices; its path. */
+static const char *prices_of(const char *name, const char *json)
 {
-	struct err e = ERR_INIT;
-	FILE *f = fopen(rows_path("prices.json"), "w");
+	FILE *f = fopen(rows_path(name), "w");
 
 	fputs(json, f);
 	fclose(f);
-	struct prices *p = prices_load(rows_path("prices.json"), &e);
-	rows_must(p != NULL, "prices_load", e.msg);
-	return p;
+	return mem_strdup(rows_path(name));
 }
 
 /* One attempt of a line, which ends so at r.now; rows_end() says what it used. */
@@ -36,41 +34,50 @@ static void attempt(int64_t batch, uint32_t line, enum request_verdict verdict)
 
 static int print(void *ctx, const struct usage_row *u, struct err *e)
 {
-	char cost[PRICES_BUF];
-
 	(void)e;
-	str_addf(ctx, "%.*s: %lld %lld, %lld %lld %lld %lld, %s; ",
+	str_addf(ctx, "%.*s: %lld %lld, %lld %lld %lld %lld, %.*s; ",
 		 u->what.n > 20 ? 5 : (int)u->what.n, u->what.p,
 		 (long long)u->requests, (long long)u->attempts, (long long)u->input_tokens,
 		 (long long)u->cached_tokens, (long long)u->output_tokens,
-		 (long long)u->reasoning_tokens, u->cost < 0 ? "-" : prices_text(u->cost, cost));
+		 (long long)u->reasoning_tokens, u->cost.p ? (int)u->cost.n : 1,
+		 u->cost.p ? u->cost.p : "-");
 	return 0;
 }
 
 struct asked {
 	int64_t since_ms;
-	const struct prices *prices;
+	const char *prices;
 	bool named;
 	const char *unpriced;
 };
 
+static struct usage *begin(enum usage_by by, const struct asked *a)
+{
+	const struct usage_options o = { .by = by, .since_ms = a->since_ms, .named = a->named,
+					 .prices = a->prices };
+	struct err e = ERR_INIT;
+	struct usage *u = usage_new(r.db, &o, &e);
+
+	rows_must(u != NULL, "usage_new", e.msg);
+	return u;
+}
+
 /* All groups of all batches. */
 static void shows(enum usage_by by, struct asked a, const char *want, const char *rule)
 {
-	struct usage *u CLEANUP(usage_cleanup) = usage_new(by, a.since_ms, a.prices);
-	struct str out CLEANUP(str_release) = STR_INIT, list CLEANUP(str_release) = STR_INIT;
+	struct usage *u CLEANUP(usage_cleanup) = begin(by, &a);
+	struct str out CLEANUP(str_release) = STR_INIT;
 	struct err e = ERR_INIT;
 	int64_t last = ROWS_INT(r.raw, "SELECT max(id) FROM batches");
 
 	for (int64_t id = 1; id <= last; id++) {
 		struct batch b CLEANUP(batch_release) = BATCH_INIT;
 		rows_must(batch_get(r.db, id, &b, &e) == 0, "batch_get", e.msg);
-		CHECK(usage_add(u, r.db, &b, a.named, &e) == 0, "a batch is added");
+		CHECK(usage_add(u, &b, &e) == 0, "a batch is added");
 	}
 	CHECK(usage_each(u, print, &out, &e) == 0, "each is called");
 	CHECK_STR(str_z(&out), want, "%s", rule);
-	usage_unpriced(u, &list);
-	CHECK_STR(str_z(&list), a.unpriced ? a.unpriced : "", "%s: without a price", rule);
+	CHECK_STR(usage_unpriced(u), a.unpriced ? a.unpriced : "", "%s: without a price", rule);
 }
 
 static int stop(void *ctx, const struct usage_row *u, struct err *e)
@@ -122,9 +129,9 @@ int main(void)
 	shows(USAGE_BATCH, (struct asked){ .since_ms = r.now + HOUR, .named = true },
 	      "batch: 0 0, 0 0 0 0, -; batch: 0 0, 0 0 0 0, -; ", "unless it was asked for");
 
-	struct prices *both CLEANUP(prices_cleanup) = prices_of("{\"m1\":{\"input\":1,"
+	const char *both = prices_of("both", "{\"m1\":{\"input\":1,"
 		"\"cached_input\":0.5,\"output\":2},\"m\":{\"input\":100,\"output\":0}}");
-	struct prices *one CLEANUP(prices_cleanup) = prices_of("{\"m1\":{\"input\":1,\"output\":2}}");
+	const char *one = prices_of("one", "{\"m1\":{\"input\":1,\"output\":2}}");
 	shows(USAGE_MODEL, (struct asked){ .prices = both },
 	      "m1: 3 4, 30 12 9 3, 0.000042; m2: 2 2, 20 8 6 2, 0.002; ",
 	      "18 full tokens, 12 cached ones, 9 of output; 20 of the other model");
@@ -134,6 +141,11 @@ int main(void)
 	shows(USAGE_BATCH, (struct asked){ .prices = one, .unpriced = "m2" },
 	      "batch: 4 5, 40 16 12 4, -; batch: 1 1, 10 4 3 1, 0.000016; ",
 	      "a model without a price makes the cost unknown, where it was used");
+
+	CHECK(!usage_new(r.db, &(struct usage_options){ .prices = rows_path("none") }, &e) &&
+	      e.code == ERR_NOINPUT, "prices that are not there are an error");
+	free((void *)(uintptr_t)both);
+	free((void *)(uintptr_t)one);
 
 	/* The answer of line 3 is taken back. */
 	rows_begin(&r);
@@ -155,11 +167,11 @@ int main(void)
 	      "m1: 2 1, 10 4 3 1, -; m2: 0 1, 10 4 3 1, -; ",
 	      "tokens are of the model that was asked, the request of its own");
 
-	struct usage *u CLEANUP(usage_cleanup) = usage_new(USAGE_MODEL, 0, NULL);
+	struct usage *u CLEANUP(usage_cleanup) = begin(USAGE_MODEL, &all);
 	struct batch first CLEANUP(batch_release) = BATCH_INIT;
 	int calls = 0;
 	rows_must(batch_get(r.db, a, &first, &e) == 0, "batch_get", e.msg);
-	CHECK(usage_add(u, r.db, &first, false, &e) == 0, "a batch is added");
+	CHECK(usage_add(u, &first, &e) == 0, "a batch is added");
 	CHECK(usage_each(u, stop, &calls, &e) < 0 && e.code == ERR_STATE && calls == 1,
 	      "the callback may stop it");
 	usage_free(NULL);

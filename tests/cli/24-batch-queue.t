@@ -1,0 +1,85 @@
+#!/bin/sh
+# shellcheck disable=SC2317 # functions are called by their names
+# fsl-batch queue: what waits, and why it stands still.
+. "${0%/*}/state.sh"
+. "${0%/*}/tap.sh"
+
+# lines MODEL N: lines of input.
+lines() {
+	for n in $(seq "$2"); do
+		printf '{"custom_id":"%s%d","url":"/v1/x","body":{"model":"%s"}}\n' "$1" "$n" "$1"
+	done
+}
+# says WANT RULE: the columns MODEL PENDING RETRYING IN_FLIGHT WHY.
+columns=model,pending,retrying,in_flight,why
+says() { is "$(fsl-batch queue --columns "$columns")" "$1" "$2"; }
+queue_is() { [ "$(fsl-batch queue --columns "$columns")" = "$1" ]; }
+# run ARGUMENT...: fsl-run in the background; end waits for it.
+run() { fsl-run --grace 0 "$@" >/dev/null 2>&1 & worker=$!; }
+end() {
+	kill "$worker"
+	wait "$worker" 2>/dev/null
+}
+
+server_start API --rule 'model=slow => hang' --rule 'model=busy => status=503 ; header="retry-after: 600"'
+export FSL_BASE_URL="$API_URL"
+
+status_is 5 "no state file" fsl-batch queue
+{ lines slow 4; lines fine 2; } >in.jsonl
+fsl-batch create --name one in.jsonl >/dev/null
+
+# --- nobody
+
+status_is 0 "queue" fsl-batch queue
+is "$(cat out)" "fine	$API_URL	2	0	0	-	no worker is running	-	none
+slow	$API_URL	4	0	0	-	no worker is running	-	none" \
+	"MODEL ORIGIN PENDING RETRYING IN_FLIGHT LIMIT WHY NEXT KEY, by model"
+is "$(fsl-batch queue --json | head -n 1)" "{\"model\":\"fine\",\"origin\":\"$API_URL\",\"pending\":2,\"retrying\":0,\"in_flight\":0,\"limit\":null,\"why\":\"no worker is running\",\"next\":null,\"key\":\"none\"}" \
+	"--json"
+status_is 64 "it takes no operands" fsl-batch queue one
+
+# --- in flight
+
+run -j 2 one
+ok "what a worker sends is in flight" eventually queue_is "fine	2	0	0	the workers are busy with other requests
+slow	2	0	2	-" || fsl-batch queue
+fsl-batch create --name two --key env:MY_KEY --base-url "$API_URL/v1" in.jsonl >/dev/null 2>&1
+is "$(fsl-batch queue --columns model,key,why | grep env:)" \
+	"fine	env:MY_KEY	every worker was started for other batches
+slow	env:MY_KEY	every worker was started for other batches" \
+	"another key is another row, and no worker was started for it"
+fsl-batch cancel two >/dev/null
+FSL_USER=somebody fsl-batch create --name three in.jsonl >/dev/null
+says "fine	4	0	0	1 of 2 batches: the workers are busy with other requests; 1 of 2 batches: every worker was started for other batches
+slow	6	0	2	1 of 2 batches: every worker was started for other batches" "each batch has its reason"
+kill -9 "$worker"
+wait "$worker" 2>/dev/null
+says "fine	4	0	0	no worker is running
+slow	6	0	2	no worker is running" "a worker that was killed is none"
+
+# --- whose
+
+run -j 50
+ok "a worker without operands" eventually queue_is "fine	2	0	0	no worker takes batches of somebody
+slow	4	0	4	no worker takes batches of somebody" || fsl-batch queue
+end
+run -j 50 --all-users
+ok "one for all users" eventually queue_is "slow	0	0	8	-" || fsl-batch queue
+end
+fsl-batch cancel one three >/dev/null
+status_is 0 "when all has ended" fsl-batch queue
+is "$(cat out)" "" "nothing waits"
+
+# --- again
+
+lines busy 2 >busy.jsonl
+fsl-batch create --name four busy.jsonl >/dev/null
+run four
+ok "a retry that is not due" eventually queue_is "busy	0	2	0	waits to be tried again" || fsl-batch queue
+next=$(date -d "$(fsl-batch queue --columns next)" +%s)
+ok "waits for its time" [ "$next" -gt $(($(date +%s) + 500)) ]
+end
+is "$(fsl-batch queue --columns why)" "no worker is running" "without a worker it waits for that"
+fsl-batch cancel four >/dev/null
+sound "after all that"
+done_testing
