@@ -88,6 +88,7 @@ static const char *const batch_orders[] = { "input", "completion", NULL };
 	SELECT_OPTS(states, http, codes, custom_id_list) DRY_RUN_OPT((c).dry_run)
 #define CANCEL_OPTS(custom_id_list, c) \
 	CUSTOM_ID_OPT(custom_id_list) DRY_RUN_OPT((c).dry_run)
+#define BACKUP_OPTS(c) DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \
 	  .help = "only older batches; without operands all of them that have ended" }, \

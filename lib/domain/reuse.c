@@ -11,6 +11,7 @@
 #include "store/tx.h"
 
 enum {
+	HOUR_MS = 3600 * 1000,
 	PAGE_TEMPLATES = 10000,
 	GATHER_TEMPLATES = 100000,
 	STEP_ROWS = 5000,
@@ -19,7 +20,7 @@ enum {
 
 enum {
 	Q_TEMPLATES, Q_BATCHES, Q_DONE, Q_AGE, Q_ORIGINAL, Q_ANSWER, Q_PUT, Q_SETTLE, Q_QUEUES,
-	Q_GUESS, Q_SOURCE,
+	Q_USE, Q_GUESS, Q_SOURCE,
 };
 static const char *const texts[] = {
 	[Q_TEMPLATES] = "SELECT id, hash FROM templates WHERE id > ?1 AND id <= ?2"
@@ -42,6 +43,12 @@ static const char *const texts[] = {
 	/* What is left is counted in the index: there may be thousands of queues. */
 	[Q_QUEUES] = "UPDATE queues SET pending = (SELECT count(*) FROM requests"
 		     " WHERE queue = queues.id AND state = 0) WHERE batch = ?1",
+	/* Requests that ended, without attempts or tokens. */
+	[Q_USE] = "INSERT INTO usage (batch, model, hour, requests)"
+		  " SELECT b.id, q.model, ?2, f.requests - q.pending FROM batches b"
+		  " CROSS JOIN queues q ON q.batch = b.id"
+		  " CROSS JOIN file_models f ON f.file = b.file AND f.model = q.model"
+		  " WHERE b.id = ?1 AND q.pending < f.requests",
 	[Q_GUESS] = BATCHLOAD_SELECT "WHERE id = (SELECT max(b.id) FROM files f"
 		    " CROSS JOIN files g ON g.hash = f.hash CROSS JOIN batches b ON b.file = g.id"
 		    " WHERE f.id = ?1 AND b.id <> ?2 AND b.status > 0 AND b.base_url = ?3"
@@ -425,11 +432,16 @@ int reuse_take(struct reuse *u, struct db *db, int64_t batch, int64_t file, int6
 	return more;
 }
 
-static int count_queues(struct db *db, int64_t batch, struct err *e)
+static int count_queues(struct db *db, int64_t batch, int64_t now_ms, struct err *e)
 {
 	STMT(q, db, &reuse_sql, Q_QUEUES);
 	stmt_int(&q, 1, batch);
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	if (stmt_run(&q, e) < 0)
+		return -1;
+	STMT(u, db, &reuse_sql, Q_USE);
+	stmt_int(&u, 1, batch);
+	stmt_int(&u, 2, now_ms / HOUR_MS);
+	return stmt_run(&u, e) < 0 ? -1 : 0;
 }
 
 int reuse_show(struct reuse *u, struct db *db, int64_t batch, int64_t now_ms, struct err *e)
@@ -440,7 +452,7 @@ int reuse_show(struct reuse *u, struct db *db, int64_t batch, int64_t now_ms, st
 		return 0;
 	tally_begin(&t, db);
 	struct tally_batch *b = tally_batch(&t, batch, e);
-	if (!b || count_queues(db, batch, e) < 0)
+	if (!b || count_queues(db, batch, now_ms, e) < 0)
 		return -1;
 	b->answers = u->taken;
 	b->delta[REQUEST_PENDING] -= u->taken;
