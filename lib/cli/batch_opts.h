@@ -101,6 +101,7 @@ static const char *const batch_usages[] = { "model", "batch", "day", "status", N
 /* `c` is a struct change (domain/change.h). */
 #define RETRY_OPTS(g, c) SELECT_OPTS(g) DRY_RUN_OPT((c).dry_run)
 #define CANCEL_OPTS(g, c) CUSTOM_ID_OPT(g) DRY_RUN_OPT((c).dry_run)
+#define BACKUP_OPTS(c) DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \
 	  .help = "only older batches; without operands all of them that have ended" }, \

@@ -221,7 +221,11 @@ int batchrows_show(struct batchrows *r, int64_t file, struct err *e)
 	stmt_int(&q, 2, file);
 	if (stmt_run(&q, e) < 0)
 		return -1;
-	return u ? reuse_show(u, r->db, r->id, clock_wall_ms(), e) : 0;
+	if (u && reuse_show(u, r->db, r->id, clock_wall_ms(), e) < 0)
+		return -1;
+	if (u)
+		reuse_release(u); /* what it has found is not needed any more */
+	return 0;
 }
 
 /* Deletes the rows of one table, step by step. */

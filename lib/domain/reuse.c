@@ -11,6 +11,7 @@
 #include "store/tx.h"
 
 enum {
+	HOUR_MS = 3600 * 1000,
 	PAGE_TEMPLATES = 10000,
 	GATHER_TEMPLATES = 100000,
 	STEP_ROWS = 5000,
@@ -18,7 +19,8 @@ enum {
 };
 
 enum {
-	Q_TEMPLATES, Q_BATCHES, Q_DONE, Q_AGE, Q_ORIGINAL, Q_ANSWER, Q_SETTLE, Q_GUESS, Q_SOURCE,
+	Q_TEMPLATES, Q_BATCHES, Q_DONE, Q_AGE, Q_ORIGINAL, Q_ANSWER, Q_PUT, Q_SETTLE, Q_QUEUES,
+	Q_USE, Q_GUESS, Q_SOURCE,
 };
 static const char *const texts[] = {
 	[Q_TEMPLATES] = "SELECT id, hash FROM templates WHERE id > ?1 AND id <= ?2"
@@ -32,13 +34,21 @@ static const char *const texts[] = {
 		       " CROSS JOIN requests r ON r.id = (b.id << 32) | ?2"
 		       " CROSS JOIN answers a ON a.id = (b.id << 32) | r.answer"
 		       " WHERE b.uuid = ?1 AND b.status > 0 AND r.state = 2",
-	[Q_ANSWER] = "INSERT INTO answers (id, line, ended_ms, status, request_id, kind, body,"
-		     " source) SELECT ?1, ?2, ?3, a.status, a.request_id, a.kind, a.body,"
-		     " coalesce(a.source, ?6) FROM requests r"
-		     " CROSS JOIN answers a ON a.id = (?4 << 32) | r.answer"
-		     " WHERE r.id = (?4 << 32) | ?5 AND r.state = 2 RETURNING length(body)",
-	[Q_SETTLE] = "UPDATE requests SET state = 2, answer = ?2 WHERE id = ?1 AND state = 0"
-		     " RETURNING queue",
+	[Q_ANSWER] = "SELECT a.status, a.request_id, a.kind, a.body, a.source FROM requests r"
+		     " CROSS JOIN answers a ON a.id = (?1 << 32) | r.answer"
+		     " WHERE r.id = (?1 << 32) | ?2 AND r.state = 2",
+	[Q_PUT] = "INSERT INTO answers (id, line, ended_ms, status, request_id, kind, body, source)"
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[Q_SETTLE] = "UPDATE requests SET state = 2, answer = ?2 WHERE id = ?1 AND state = 0",
+	/* What is left is counted in the index: there may be thousands of queues. */
+	[Q_QUEUES] = "UPDATE queues SET pending = (SELECT count(*) FROM requests"
+		     " WHERE queue = queues.id AND state = 0) WHERE batch = ?1",
+	/* Requests that ended, without attempts or tokens. */
+	[Q_USE] = "INSERT INTO usage (batch, model, hour, requests)"
+		  " SELECT b.id, q.model, ?2, f.requests - q.pending FROM batches b"
+		  " CROSS JOIN queues q ON q.batch = b.id"
+		  " CROSS JOIN file_models f ON f.file = b.file AND f.model = q.model"
+		  " WHERE b.id = ?1 AND q.pending < f.requests",
 	[Q_GUESS] = BATCHLOAD_SELECT "WHERE id = (SELECT max(b.id) FROM files f"
 		    " CROSS JOIN files g ON g.hash = f.hash CROSS JOIN batches b ON b.file = g.id"
 		    " WHERE f.id = ?1 AND b.id <> ?2 AND b.status > 0 AND b.base_url = ?3"
@@ -61,16 +71,11 @@ struct reuse_batch {
 	struct id uuid;
 };
 
-struct reuse_queue {
-	int64_t id, taken;
-};
-
 void reuse_release(struct reuse *u)
 {
 	idset_free(u->hashes);
 	free(u->entries);
 	free(u->batches);
-	free(u->queues);
 	*u = (struct reuse){ .within_ms = u->within_ms, .taken = u->taken };
 }
 
@@ -345,47 +350,51 @@ static int gather(struct step *s, struct err *e)
 	return rc < 0 ? -1 : s->n == STEP_ROWS || seen == GATHER_TEMPLATES;
 }
 
-static void count_queue(struct reuse *u, int64_t queue)
+/* Stores a copy of the answer that `q` stands on as the next one. */
+static int put_answer(struct step *s, const struct pair *p, struct stmt *from, struct err *e)
 {
-	for (int i = u->n_queues; i-- > 0;)
-		if (u->queues[i].id == queue) {
-			u->queues[i].taken++;
-			return;
-		}
-	u->queues = mem_resize(u->queues, (size_t)u->n_queues + 1, sizeof *u->queues);
-	u->queues[u->n_queues++] = (struct reuse_queue){ queue, 1 };
-}
+	const struct reuse_batch *b = &s->u->batches[p->entry->batch - 1];
+	struct span body = stmt_col(from, 3), source = stmt_col(from, 4);
+	char id[REQUEST_ID_BUF];
 
-/* Copies the answer: 1 and adds its size to *bytes, 0 it is gone. */
-static int copy_answer(struct step *s, const struct pair *p, int64_t *bytes, struct err *e)
-{
-	const struct reuse_batch *from = &s->u->batches[p->entry->batch - 1];
-	char source[REQUEST_ID_BUF];
-
-	STMT(q, s->db, &reuse_sql, Q_ANSWER);
-	stmt_int(&q, 1, request_row(s->batch, (uint32_t)s->u->taken + 1));
+	STMT(q, s->db, &reuse_sql, Q_PUT);
+	stmt_int(&q, 1, request_row(s->batch, (uint32_t)++s->u->taken));
 	stmt_int(&q, 2, p->line);
 	stmt_int(&q, 3, s->now_ms);
-	stmt_int(&q, 4, from->id);
-	stmt_int(&q, 5, p->entry->line);
-	stmt_textz(&q, 6, batch_request_text(from->uuid, p->entry->line, source));
-	int rc = stmt_step(&q, e);
-	if (rc > 0)
-		*bytes += stmt_col_int(&q, 0);
-	return rc > 0 && stmt_run(&q, e) < 0 ? -1 : rc;
+	if (!stmt_col_null(from, 0))
+		stmt_int(&q, 4, stmt_col_int(from, 0));
+	stmt_text(&q, 5, stmt_col(from, 1));
+	stmt_int(&q, 6, stmt_col_int(from, 2));
+	stmt_blob(&q, 7, body.p, body.n);
+	stmt_text(&q, 8, source.p ? source
+		  : span_of(batch_request_text(b->uuid, p->entry->line, id)));
+	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
 static int settle(struct step *s, const struct pair *p, struct err *e)
 {
 	STMT(q, s->db, &reuse_sql, Q_SETTLE);
 	stmt_int(&q, 1, request_row(s->batch, p->line));
-	stmt_int(&q, 2, ++s->u->taken);
-	int rc = stmt_step(&q, e);
-	if (rc == 0)
+	stmt_int(&q, 2, s->u->taken);
+	int n = stmt_run(&q, e);
+	if (n == 0)
 		BUG("a request of a batch in the making is not pending");
-	if (rc > 0)
-		count_queue(s->u, stmt_col_int(&q, 0));
-	return rc < 0 || stmt_run(&q, e) < 0 ? -1 : 0;
+	return n < 0 ? -1 : 0;
+}
+
+/* The request takes its answer, unless that is gone. */
+static int take_one(struct step *s, const struct pair *p, int64_t *bytes, struct err *e)
+{
+	int64_t batch = s->u->batches[p->entry->batch - 1].id;
+
+	STMT(q, s->db, &reuse_sql, Q_ANSWER);
+	stmt_int(&q, 1, batch);
+	stmt_int(&q, 2, p->entry->line);
+	int rc = stmt_step(&q, e);
+	if (rc <= 0)
+		return rc;
+	*bytes += (int64_t)stmt_col(&q, 3).n;
+	return put_answer(s, p, &q, e) < 0 || settle(s, p, e) < 0 ? -1 : 0;
 }
 
 /* One transaction; how many pairs are behind it. */
@@ -397,11 +406,9 @@ static int take_some(struct step *s, const struct pair *pairs, int n, struct err
 	TX(tx);
 	if (tx_begin(&tx, s->db, e) < 0)
 		return -1;
-	for (; i < n && bytes < STEP_BYTES; i++) {
-		int rc = copy_answer(s, &pairs[i], &bytes, e);
-		if (rc < 0 || (rc > 0 && settle(s, &pairs[i], e) < 0))
+	for (; i < n && bytes < STEP_BYTES; i++)
+		if (take_one(s, &pairs[i], &bytes, e) < 0)
 			return -1;
-	}
 	return tx_commit(&tx, e) < 0 ? -1 : i;
 }
 
@@ -425,6 +432,18 @@ int reuse_take(struct reuse *u, struct db *db, int64_t batch, int64_t file, int6
 	return more;
 }
 
+static int count_queues(struct db *db, int64_t batch, int64_t now_ms, struct err *e)
+{
+	STMT(q, db, &reuse_sql, Q_QUEUES);
+	stmt_int(&q, 1, batch);
+	if (stmt_run(&q, e) < 0)
+		return -1;
+	STMT(u, db, &reuse_sql, Q_USE);
+	stmt_int(&u, 1, batch);
+	stmt_int(&u, 2, now_ms / HOUR_MS);
+	return stmt_run(&u, e) < 0 ? -1 : 0;
+}
+
 int reuse_show(struct reuse *u, struct db *db, int64_t batch, int64_t now_ms, struct err *e)
 {
 	struct tally t CLEANUP(tally_release) = { 0 };
@@ -433,12 +452,12 @@ int reuse_show(struct reuse *u, struct db *db, int64_t batch, int64_t now_ms, st
 		return 0;
 	tally_begin(&t, db);
 	struct tally_batch *b = tally_batch(&t, batch, e);
-	if (!b)
+	if (!b || count_queues(db, batch, now_ms, e) < 0)
 		return -1;
 	b->answers = u->taken;
-	for (int i = 0; i < u->n_queues; i++)
-		for (int64_t k = 0; k < u->queues[i].taken; k++)
-			tally_move(&t, b, u->queues[i].id, REQUEST_PENDING, REQUEST_COMPLETED, false);
+	b->delta[REQUEST_PENDING] -= u->taken;
+	b->delta[REQUEST_COMPLETED] += u->taken;
+	b->touched = true;
 	return tally_flush(&t, now_ms, e);
 }
 

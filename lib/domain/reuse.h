@@ -40,8 +40,7 @@ struct reuse {
 	int64_t room;
 	uint32_t n;           /* different requests: entries in use */
 	struct reuse_batch *batches;
-	struct reuse_queue *queues;
-	int n_batches, n_queues;
+	int n_batches;
 };
 
 #define REUSE_INIT { 0 }

@@ -102,9 +102,13 @@ static void test_all(void)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	fresh("all");
-	int64_t old = answered(THREE("a"), "x");
+	int64_t old = fixture_batch(db, fixture_file(db, THREE("a")));
+	struct request_end end = { .verdict = VERDICT_COMPLETED, .status = 200,
+				   .request_id = SPAN_LIT("req_7"), .body = SPAN_LIT("{\"a\":\"x\"}"),
+				   .input_tokens = 100, .output_tokens = 50 };
 
-	ROWS_DO(raw, "UPDATE batches SET input_tokens = 100, output_tokens = 50");
+	for (uint32_t line = 1; line <= 3; line++)
+		fixture_send(db, request_row(old, line), &end);
 	CHECK_INT(reused(THREE("b"), &b), 3, "equal requests of another file take their answers");
 	CHECK(b.status == BATCH_COMPLETED && b.completed == 3 && b.pending == 0 && b.total == 3,
 	      "all: the batch is completed at once");
@@ -122,6 +126,9 @@ static void test_all(void)
 	CHECK_STR(source_of(b.id, 2), request_name(old, 2), "each names its source");
 	CHECK_STR(source_of(old, 2), "none", "one of its own has none");
 	CHECK_STR(source_of(b.id, 9), "none", "neither has a request that is not there");
+	CHECK_INT(SQL("SELECT group_concat(requests, '') FROM (SELECT requests FROM usage u JOIN"
+		      " models m ON m.id = u.model WHERE batch = ?1 ORDER BY m.name)", b.id), 21,
+		  "the requests of each model are counted");
 	CHECK_INT(SQL("SELECT count(*) FROM queues WHERE batch = ?1 AND pending = 0", b.id), 2,
 		  "nothing is left to claim");
 	int64_t first = b.id;
@@ -141,8 +148,9 @@ static void test_some(void)
 		  "those that have an equal take its answer");
 	CHECK(b.status == BATCH_IN_PROGRESS && b.completed == 3 && b.pending == 2 &&
 	      b.completed_ms == 0, "the rest is to be sent");
-	CHECK_INT(SQL("SELECT group_concat(q.pending, '') FROM queues q JOIN models m ON m.id = q.model"
-		      " WHERE batch = ?1 ORDER BY m.name", b.id), 101, "of each model what is left");
+	CHECK_INT(SQL("SELECT group_concat(pending, '') FROM (SELECT pending FROM queues q JOIN"
+		      " models m ON m.id = q.model WHERE batch = ?1 ORDER BY m.name)", b.id), 101,
+		  "of each model what is left");
 	CHECK_INT(SQL("SELECT group_concat(id & 4294967295, '') FROM requests WHERE id >> 32 = ?1"
 		      " AND state = 0", b.id), 15, "the lines that nobody has asked");
 	answer(b.id, "y");
@@ -310,6 +318,8 @@ static void test_steps(void)
 	ROWS_DO(raw, "UPDATE requests SET state = 2, answer = id & 4294967295 WHERE id >> 32 = ?1", old);
 	ROWS_DO(raw, "UPDATE queues SET pending = 0");
 	ROWS_DO(raw, "UPDATE batches SET status = 2, pending = 0, completed = total, answers = total");
+	ROWS_DO(raw, "INSERT INTO usage (batch, model, hour, requests) SELECT batch, model, 1, ?1"
+		" FROM queues", MANY);
 	/* All lines are equal. */
 	CHECK_INT(create(fixture_new(file), ANY, &b), MANY, "more than a step of requests");
 	CHECK_INT(SQL("SELECT count(*) FROM answers WHERE id >> 32 = ?1 AND line = (id & 4294967295)"
