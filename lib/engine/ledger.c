@@ -447,7 +447,8 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		job_list_init(lists[i]);
 	l->bell = -1;
-	const struct worker_new me = { .version = o->version, .config = o->config };
+	const struct worker_new me = { .version = o->version, .config = o->config,
+				       .alone = o->alone };
 	if (desk_init(&l->desk, e) < 0 || db_large_cache(db, e) < 0 || (l->bell = side_listen(db_side(db), e)) < 0 ||
 	    worker_enter(db, &me, &l->worker, e) < 0) {
 		free_ledger(l);

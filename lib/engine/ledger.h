@@ -34,6 +34,7 @@ struct ledger_options {
 	const struct send *defaults;/* for batches that set none; may be NULL */
 	int jobs;                   /* slots of the network thread */
 	const char *version, *config; /* of the worker's row */
+	bool alone;                 /* ERR_HELD if another worker lives */
 };
 
 /* What the network thread may know; a copy. */

@@ -198,7 +198,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
 		.defaults = r->o->defaults, .jobs = r->o->http.jobs,
-		.version = r->o->version, .config = str_z(&config),
+		.version = r->o->version, .config = str_z(&config), .alone = r->o->alone,
 	};
 	r->ledger = ledger_open(db, &lo, e);
 	if (!r->ledger)

@@ -26,6 +26,7 @@ struct run_options {
 	const struct send *defaults;
 	struct http_options http;
 	const char *version;
+	bool alone;              /* ERR_HELD if another worker lives */
 	int64_t grace_ms;        /* how long what is in flight may go on after a stop */
 	int stop_fd;             /* readable: stop as for a signal ("reader_gone"); -1: none */
 	void (*progress)(void *ctx, const struct run_progress *p); /* at least 10 times a second; or NULL */
