@@ -10,6 +10,7 @@
 #include "base/notify.h"
 #include "base/num.h"
 #include "base/user.h"
+#include "cli/cell.h"
 #include "cli/create_opts.h"
 #include "cli/intake.h"
 #include "cli/pace.h"
@@ -19,10 +20,9 @@
 #include "domain/batchset.h"
 #include "domain/create.h"
 #include "domain/limits.h"
+#include "domain/worker.h"
 #include "engine/oneshot.h"
-#include "engine/report.h"
-#include "engine/run.h"
-#include "engine/stream.h"
+#include "engine/session.h"
 
 static struct create_options create = CREATE_OPTIONS_INIT;
 static struct opt_list metadata, headers;
@@ -78,6 +78,7 @@ static bool on_tick(void *ctx, const struct run_progress *p)
 	limits = fresh;
 	return true;
 }
+static struct db *db; /* closed by main() */
 
 static void on_progress(void *ctx, const struct run_progress *p)
 {
@@ -110,85 +111,47 @@ static int print_summary(const struct report *r, const struct run_summary *s, in
 	return 0;
 }
 
-static int add_total(void *ctx, const struct batch *b, struct err *e)
+static int send_batches(struct tool *t, const int64_t *ids, int n, const char *what,
+			struct err *e)
 {
-	(void)e;
-	*(int64_t *)ctx += b->total;
-	return 0;
-}
-
-/* The failure that is one too many for --max-failed; 0: none is. */
-static int fail_stop(struct db *db, const int64_t *ids, int n, int64_t *out, struct err *e)
-{
-	int64_t total = 0;
-
-	*out = 0;
-	if (!asked.max_failed)
-		return 0;
-	for (int i = 0; i < n; i++) {
-		struct batch b CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_get(db, ids[i], &b, e) < 0)
-			return -1;
-		total += b.total;
-	}
-	if (!ids && batch_open(db, asked.all_users ? NULL : user_name(), add_total, &total, e) < 0)
-		return -1;
-	if (num_portion(asked.max_failed, total, out, e) < 0)
-		return -1;
-	++*out;
-	return 0;
-}
-
-static int send_batches(struct tool *t, struct db *db, const int64_t *ids, int n,
-			const char *what, struct err *e)
-{
+	struct send defaults CLEANUP(send_release) = SEND_INIT;
 	struct run_summary sum CLEANUP(run_release) = { 0 };
-	struct stream *stream = NULL;
 	struct report report = { 0 };
-	bool to_stdout = asked.output && strcmp(asked.output, "-") == 0;
 
-	int64_t too_many;
-	if (fail_stop(db, ids, n, &too_many, e) < 0)
+	if (create_send(&create, &defaults, e) < 0)
 		return -1;
-	if (to_stdout && !(stream = stream_start(db_path(db), ids[0], e)))
-		return -1;
-	struct run_options ro = {
-		.batches = ids, .n_batches = n, .user = asked.all_users ? NULL : user_name(),
-		.defaults = &create.send, .version = FSL_VERSION, .grace_ms = asked.grace_ms,
-		.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
-			  .cacert = asked.cacert, .proxy = asked.proxy },
-		.stop_fd = stream ? stream_gone_fd(stream) : -1,
-		.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL, .ctx = (void *)what,
-		.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
-		.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
-			    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
-			    .retry = asked.forever },
-		.max_time_ms = asked.max_time_ms, .max_requests = asked.max_requests,
-		.fail_stop = too_many, .forever = asked.forever,
+	struct session s = {
+		.run = {
+			.batches = ids, .n_batches = n, .user = asked.all_users ? NULL : user_name(),
+			.defaults = &defaults, .version = FSL_VERSION, .grace_ms = asked.grace_ms,
+			.alone = asked.exclusive != EXCLUSIVE_NO,
+			.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
+			.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
+				    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
+				    .retry = asked.forever },
+			.max_time_ms = asked.max_time_ms, .max_requests = asked.max_requests,
+			.forever = asked.forever,
+			.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
+				  .cacert = asked.cacert, .proxy = asked.proxy },
+			.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL,
+			.ctx = (void *)(uintptr_t)what,
+		},
+		.wait = asked.exclusive == EXCLUSIVE_WAIT, .max_failed = asked.max_failed,
+		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
+		.clear = intake_clear, .clear_ctx = &bar,
 	};
-	int rc = run_loop(db, &ro, &sum, e);
-	progress_clear(&bar);
-	struct err stream_error = ERR_INIT;
-	if (stream && stream_stop(stream, &stream_error) < 0 && rc == 0) {
-		*e = stream_error;
-		rc = -1;
-	}
-	const int64_t *mine = ids ? ids : sum.batches;
-	for (int i = 0; rc == 0 && i < (ids ? n : sum.n_batches); i++)
-		rc = report_add(&report, db, mine[i], e);
-	if (rc < 0)
+	if (session_run(db, &s, &sum, &report, e) < 0)
 		return -1;
 	int status = report_status(&report, &sum, asked.max_failed);
 	if (!t->format_given || t->format != TOOL_JSON)
 		report_tell(&report, &sum, status);
-	else if (print_summary(&report, &sum, status, to_stdout, e) < 0)
+	else if (print_summary(&report, &sum, status, s.to_stdout, e) < 0)
 		return -1;
 	return status;
 }
 
 static int one_shot(struct tool *t, struct err *e)
 {
-	struct db *db CLEANUP(db_cleanup) = NULL;
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	struct oneshot o = {
 		.input = asked.input, .output = asked.output, .errors = asked.errors,
@@ -201,21 +164,14 @@ static int one_shot(struct tool *t, struct err *e)
 			  &b, e) < 0)
 		return -1;
 	batch_id_text(b.uuid, id)[SHOWN_ID] = '\0';
-	int status = send_batches(t, db, &b.id, 1, id, e);
+	int status = send_batches(t, &b.id, 1, id, e);
 	return status < 0 || oneshot_end(&o, db, b.id, e) < 0 ? -1 : status;
 }
 
-struct named {
-	struct db *db;
-	struct batchset *set;
-};
-
-static int add_named(struct tool *t, const char *operand, void *ctx, struct err *e)
+static int add_named(struct tool *t, const char *operand, void *set, struct err *e)
 {
-	struct named *n = ctx;
-
 	(void)t;
-	return batchset_add(n->db, n->set, operand, e) < 0 ? -1 : EXIT_OK;
+	return batchset_add(db, set, operand, e) < 0 ? -1 : EXIT_OK;
 }
 
 /* What would be ignored silently, and was meant. */
@@ -228,21 +184,63 @@ static int check_options(const struct tool *t, struct err *e)
 		&headers, &create.priority, &create.reuse_ms,
 	};
 
-	if (asked.input && t->n_operands > 0)
-		return err_set(e, ERR_USAGE, "-i takes no batches beside it");
+	if ((asked.input || asked.workers) && t->n_operands > 0)
+		return err_set(e, ERR_USAGE, "%s takes no batches beside it",
+			       asked.input ? "-i" : "--workers");
+	if (asked.input && asked.workers)
+		return err_set(e, ERR_USAGE, "-i and --workers exclude each other");
 	for (const struct opt *o = options; !asked.input && o->kind != OPT_END; o++)
 		for (size_t i = 0; i < ARRAY_LEN(one_shot_only); i++)
 			if (o->dst == one_shot_only[i] && opt_source(o)[0] == '-')
 				return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
 	int64_t ignored;
-	if (asked.max_failed && num_portion(asked.max_failed, 0, &ignored, e) < 0)
-		return err_wrap(e, "--max-failed");
-	return create.retry_http && send_check_http(create.retry_http, e) < 0
-		       ? err_wrap(e, "--retry-http") : 0;
+	return asked.max_failed && num_portion(asked.max_failed, 0, &ignored, e) < 0
+		       ? err_wrap(e, "--max-failed") : 0;
+}
+
+static int list_worker(void *ctx, const struct worker_life *w, struct err *e)
+{
+	const struct cell cells[] = {
+		cell_int(w->id), cell_text(w->host), cell_int(w->pid), cell_text(w->user),
+		cell_text(w->version), cell_time(w->started_ms), cell_int(w->done),
+		cell_int(w->failed), cell_int(w->in_flight),
+	};
+	return cell_row(ctx, cells, ARRAY_LEN(cells), e);
+}
+
+static int list_workers(struct tool *t, struct err *e)
+{
+	static const struct out_column columns[] = {
+		{ "WORKER", "worker", OUT_INT }, { "HOST", "host", OUT_TEXT },
+		{ "PID", "pid", OUT_INT }, { "USER", "user", OUT_TEXT },
+		{ "VERSION", "version", OUT_TEXT }, { "SINCE", "since", OUT_TIME },
+		{ "DONE", "done", OUT_INT }, { "FAILED", "failed", OUT_INT },
+		{ "IN_FLIGHT", "in_flight", OUT_INT }, { 0 },
+	};
+	struct out *o CLEANUP(out_cleanup) = out_begin(t, columns, e);
+
+	return !o || worker_each(db, list_worker, o, e) < 0 ? -1 : out_end(o, e);
+}
+
+static int run_named(struct tool *t, struct err *e)
+{
+	struct batchset set CLEANUP(batchset_release) = BATCHSET_INIT;
+
+	if (!(db = db_open(t->db, DB_EXISTING, e)))
+		return -1;
+	if (asked.workers)
+		return list_workers(t, e);
+	int missing = tool_each(t, add_named, &set, e);
+	if (missing < 0 || (t->n_operands > 0 && set.n == 0))
+		return missing;
+	int status = send_batches(t, set.n ? set.ids : NULL, set.n, "sending", e);
+	return status < 0 || missing < status ? status : missing;
 }
 
 static int run(struct tool *t, struct err *e)
 {
+	bool alone = asked.exclusive != EXCLUSIVE_NO && !asked.workers;
+
 	create.metadata = metadata.v;
 	create.n_metadata = metadata.n;
 	create.headers = headers.v;
@@ -256,20 +254,11 @@ static int run(struct tool *t, struct err *e)
 			config_watch_start(&watch, t->config, o);
 	harden_process();
 	progress_start(&bar, t);
-	if (asked.input)
-		return one_shot(t, e);
-	struct db *db CLEANUP(db_cleanup) = db_open(t->db, DB_EXISTING, e);
-	if (!db)
-		return -1;
-	struct batchset set CLEANUP(batchset_release) = BATCHSET_INIT;
-	struct named named = { db, &set };
-	int missing = tool_each(t, add_named, &named, e);
-	if (missing < 0 || (t->n_operands > 0 && set.n == 0))
-		return missing;
-	create.send.retry_http = (char *)create.retry_http;
-	create.send.no_idempotency_key = create.no_idempotency_key ? 1 : SEND_UNSET;
-	int status = send_batches(t, db, set.n ? set.ids : NULL, set.n, "sending", e);
-	return status < 0 || missing < status ? status : missing;
+	int status = alone && session_alone(t->db, asked.exclusive == EXCLUSIVE_WAIT, e) < 0 ? -1 :
+		     asked.input ? one_shot(t, e) : run_named(t, e);
+	if (status < 0 && e->code == ERR_HELD && asked.exclusive == EXCLUSIVE_SKIP)
+		return EXIT_OK;
+	return status;
 }
 
 static const struct tool_verb verbs[] = {
@@ -298,5 +287,8 @@ static const struct tool_program program = {
 
 int main(int argc, char **argv)
 {
-	return tool_main(&program, argc, argv);
+	int status = tool_main(&program, argc, argv);
+
+	db_close(db);
+	return status;
 }

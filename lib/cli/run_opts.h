@@ -10,6 +10,10 @@
 
 #include "cli/opt.h"
 
+/* What --exclusive does when another worker lives. */
+enum { EXCLUSIVE_NO = -1, EXCLUSIVE_FAIL, EXCLUSIVE_SKIP, EXCLUSIVE_WAIT };
+static const char *const run_exclusive[] = { "fail", "skip", "wait", NULL };
+
 struct run_opts {
 	const char *input, *output, *errors; /* NULL: not given */
 	bool fresh, retry_failed;
@@ -20,9 +24,12 @@ struct run_opts {
 	bool no_adaptive, no_hold, no_guard, forever;
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
 	const char *cacert, *proxy;
+	int exclusive;
+	bool workers;
 };
 
-#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000 }
+#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, \
+	.exclusive = EXCLUSIVE_NO }
 
 #define RUN_OPTS(a) \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
@@ -62,6 +69,12 @@ struct run_opts {
 	  .help = "exit 0 with up to so many failed requests, stop after one more" }, \
 	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
 	  .help = "without operands: batches of every user" }, \
+	{ .kind = OPT_CHOICE, .name = "exclusive", .dst = &(a).exclusive, \
+	  .arg = "fail|skip|wait", .choices = run_exclusive, .bare = "fail", \
+	  .help = "if another worker lives on the state file: exit 75, or exit 0 without a " \
+		  "word, or wait for its end" }, \
+	{ .kind = OPT_FLAG, .name = "workers", .dst = &(a).workers, \
+	  .help = "list the workers that live, and exit" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \
 	  .help = "trust these certificates (PEM)", .dflt = "the system's" }, \
 	{ .kind = OPT_TEXT, .name = "proxy", .dst = &(a).proxy, .arg = "URL", \

@@ -245,13 +245,12 @@ static int make_metadata(const struct create_options *o, struct create *out, str
 	return 0;
 }
 
-static int make_send(const struct create_options *o, struct create *out, struct err *e)
+int create_send(const struct create_options *o, struct send *out, struct err *e)
 {
-	out->send = o->send;
-	out->send.retry_http = mem_strdup(o->retry_http);
+	*out = o->send;
+	out->retry_http = mem_strdup(o->retry_http);
 	if (o->no_idempotency_key)
-		out->send.no_idempotency_key = 1;
-	out->batch.send = &out->send;
+		out->no_idempotency_key = 1;
 	if (o->retry_http && send_check_http(o->retry_http, e) < 0)
 		return err_wrap(e, "--retry-http");
 	return 0;
@@ -266,8 +265,9 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	if (make_base_url(o, out, &from_openai, e) < 0 ||
 	    make_key(o, from_openai, out, e) < 0 || make_key_header(o, out, e) < 0 ||
 	    make_headers(o, out, e) < 0 || make_metadata(o, out, e) < 0 ||
-	    make_send(o, out, e) < 0)
+	    create_send(o, &out->send, e) < 0)
 		return -1;
+	out->batch.send = &out->send;
 	if (o->endpoint &&
 	    line_check_url(span_of(o->endpoint), true, o->allow_secrets, &why) < 0)
 		return err_set(e, ERR_USAGE, "--endpoint %s", why.text);

@@ -60,6 +60,10 @@ void create_release(struct create *c);
  *            characters (OpenAI API reference, "metadata"). */
 int create_make(const struct create_options *o, struct create *out, struct err *e) MUST_CHECK;
 
+/* What the options say of sending, the rest unset; *out is to be released.
+ * ERR_USAGE as above. */
+int create_send(const struct create_options *o, struct send *out, struct err *e) MUST_CHECK;
+
 /* The input: "-" or a path that exists is a path, anything else names a file
  * of the state file. */
 bool create_is_path(const char *operand);

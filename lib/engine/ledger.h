@@ -41,8 +41,8 @@ struct ledger_options {
 	int64_t max_requests;       /* starts in this run; 0: no limit */
 	int64_t fail_stop;          /* halt when so many have failed; 0: never */
 	bool forever;               /* nothing left is no reason to end */
-	bool alone;                 /* ERR_HELD while another worker lives */
 	const char *version, *config; /* of the worker's row */
+	bool alone;                 /* ERR_HELD if another worker lives */
 };
 
 /* What the network thread may know; a copy. */

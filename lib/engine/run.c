@@ -301,7 +301,8 @@ static int start(struct run *r, struct db *db, struct err *e)
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
 		.defaults = r->o->defaults, .jobs = r->o->http.jobs, .limits = r->o->limits,
-		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever, .alone = r->o->alone,
+		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever,
+		.alone = r->o->alone,
 		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
 		.version = r->o->version, .config = str_z(&config),
 	};

@@ -26,6 +26,7 @@ struct run_options {
 	const struct send *defaults;
 	struct http_options http;
 	const char *version;
+	bool alone;              /* ERR_HELD if another worker lives */
 	int64_t grace_ms;        /* how long what is in flight may go on after a stop */
 	const struct limits *limits;   /* of --limit; NULL: none */
 	bool no_adaptive;
@@ -33,7 +34,6 @@ struct run_options {
 	int64_t max_time_ms, max_requests; /* 0: no limit */
 	int64_t fail_stop;       /* ends when so many have failed; 0: never */
 	bool forever;            /* waits for work; only a signal ends it */
-	bool alone;              /* --exclusive: ERR_HELD while another worker lives */
 	/* About once a second; true: `limits` are other ones now.  Or NULL. */
 	bool (*tick)(void *ctx, const struct run_progress *p);
 	void *tick_ctx;

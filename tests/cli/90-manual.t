@@ -147,8 +147,8 @@ statuses() {
 		"$TOP/man/$1" | sort -n
 }
 in_code() {
-	sed -n '/^int tool_status/,/^}/s/.*return \([0-9][0-9]*\);.*/\1/p' "$TOP/lib/cli/tool.c"
-	sed -n 's/^\tEXIT_[A-Z]* = \([0-9]*\),.*/\1/p' "$TOP/lib/cli/tool.h"
+	sed -n '/^int err_status/,/^}/s/.*return \([0-9][0-9]*\);.*/\1/p' "$TOP/lib/base/err.c"
+	sed -n 's/^\tEXIT_[A-Z]* = \([0-9]*\),.*/\1/p' "$TOP/lib/base/err.h"
 	sed -n 's/.*caught\[\] = { \(.*\) };/\1/p' "$TOP/lib/engine/run.c" | tr -d , | tr ' ' '\n' |
 		sed -n 's/SIGHUP/129/p; s/SIGINT/130/p; s/SIGTERM/143/p'
 }

@@ -167,8 +167,13 @@ static void test_rest(void)
 	CHECK(make(&o) == 0 && c.batch.send->retries == 9 && c.batch.send->total_ms == SEND_UNSET &&
 	      c.batch.send->no_idempotency_key == 1 &&
 	      strcmp(c.batch.send->retry_http, "429") == 0, "how to send");
+	struct send s CLEANUP(send_release) = SEND_INIT;
+	CHECK(create_send(&o, &s, &e) == 0 && s.retries == 9 && s.no_idempotency_key == 1 &&
+	      strcmp(s.retry_http, "429") == 0 && s.stall_ms == SEND_UNSET, "that alone");
+	send_release(&s);
 	o.retry_http = "many";
 	CHECK(refused(&o) && strstr(e.msg, "--retry-http"), "a bad list of statuses");
+	CHECK(create_send(&o, &s, &e) < 0 && e.code == ERR_USAGE, "there too");
 	o = (struct create_options)CREATE_OPTIONS_INIT;
 	o.endpoint = "/v1/x y";
 	CHECK(refused(&o) && strstr(e.msg, "--endpoint"), "a bad endpoint");

@@ -1,0 +1,94 @@
+#include "engine/session.h"
+
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/sig.h"
+#include "domain/worker.h"
+#include "engine/stream.h"
+
+static int alone(struct db *db, bool wait, struct err *e)
+{
+	int rc = worker_alone(db, e);
+
+	return rc < 0 && e->code == ERR_HELD && wait ? worker_wait(db, e) : rc;
+}
+
+int session_alone(const char *db_path, bool wait, struct err *e)
+{
+	if (access(db_path, F_OK) < 0)
+		return 0;
+	struct db *db CLEANUP(db_cleanup) = db_open(db_path, DB_EXISTING, e);
+	return db ? alone(db, wait, e) : -1;
+}
+
+/* Two that found nobody enter at the same moment: one of them has to look, and
+ * perhaps to wait, once more. */
+static int enter_and_run(struct db *db, const struct run_options *o, bool wait,
+			 struct run_summary *sum, struct err *e)
+{
+	int rc;
+
+	while ((rc = run_loop(db, o, sum, e)) < 0 && e->code == ERR_HELD) {
+		sig_restore(); /* nothing is in flight that would have to finish */
+		run_release(sum);
+		if (alone(db, wait, e) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+static int add_total(void *ctx, const struct batch *b, struct err *e)
+{
+	(void)e;
+	*(int64_t *)ctx += b->total;
+	return 0;
+}
+
+/* The failure that is one too many for --max-failed; 0: none is. */
+static int fail_stop(struct db *db, const struct session *s, int64_t *out, struct err *e)
+{
+	const struct run_options *o = &s->run;
+	int64_t total = 0;
+
+	*out = 0;
+	if (!s->max_failed)
+		return 0;
+	for (int i = 0; i < o->n_batches; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(db, o->batches[i], &b, e) < 0)
+			return -1;
+		total += b.total;
+	}
+	if ((!o->batches && batch_open(db, o->user, add_total, &total, e) < 0) ||
+	    num_portion(s->max_failed, total, out, e) < 0)
+		return -1;
+	++*out;
+	return 0;
+}
+
+int session_run(struct db *db, const struct session *s, struct run_summary *sum,
+		struct report *report, struct err *e)
+{
+	struct run_options o = s->run;
+	struct stream *stream = NULL;
+	struct err other = ERR_INIT;
+
+	if (fail_stop(db, s, &o.fail_stop, e) < 0)
+		return -1;
+	if (s->to_stdout && !(stream = stream_start(db_path(db), o.batches[0], e)))
+		return -1;
+	o.stop_fd = stream ? stream_gone_fd(stream) : -1;
+	int rc = enter_and_run(db, &o, s->wait, sum, e);
+	if (s->clear)
+		s->clear(s->clear_ctx);
+	if (stream && stream_stop(stream, &other) < 0 && rc == 0) {
+		*e = other;
+		rc = -1;
+	}
+	const int64_t *batches = o.batches ? o.batches : sum->batches;
+	int n = o.batches ? o.n_batches : sum->n_batches;
+	for (int i = 0; rc == 0 && i < n; i++)
+		rc = report_add(report, db, batches[i], e);
+	return rc;
+}
