@@ -13,7 +13,7 @@ static const char *const texts[] = {
 };
 const struct stmt_set peer_sql = { "peer", texts, ARRAY_LEN(texts) };
 
-void peers_release(struct peers *p)
+void peer_release(struct peers *p)
 {
 	for (int i = 0; i < p->n; i++)
 		limits_release(&p->v[i]);
@@ -25,7 +25,7 @@ int peer_read(struct db *db, int64_t me, struct peers *out, struct err *e)
 {
 	int rc;
 
-	peers_release(out);
+	peer_release(out);
 	STMT(q, db, &peer_sql, Q_READ);
 	stmt_int(&q, 1, me);
 	while ((rc = stmt_step(&q, e)) > 0) {

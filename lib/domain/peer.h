@@ -16,7 +16,7 @@ struct peers {
 };
 
 #define PEERS_INIT { NULL, 0 }
-void peers_release(struct peers *p);
+void peer_release(struct peers *p);
 
 /* Reads them anew; `me` is left out. */
 int peer_read(struct db *db, int64_t me, struct peers *out, struct err *e) MUST_CHECK;

@@ -63,7 +63,7 @@ void limiter_free(struct limiter *l)
 	intmap_release(&l->by_row);
 	intmap_release(&l->by_queue);
 	limits_release(&l->own);
-	peers_release(&l->peers);
+	peer_release(&l->peers);
 	free(l);
 }
 
