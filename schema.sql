@@ -109,6 +109,7 @@ CREATE INDEX batches_identity ON batches (identity) WHERE oneshot = 1;
 CREATE INDEX batches_file ON batches (file);
 CREATE INDEX batches_open ON batches (status) WHERE status IN (1, 5);
 CREATE INDEX batches_loader ON batches (loader) WHERE loader IS NOT NULL;
+CREATE INDEX batches_expiry ON batches (expires_ms) WHERE status = 1 AND expires_ms > 0;
 
 -- Queues: the requests of one batch for one model, the unit of claiming.
 CREATE TABLE queues (

@@ -85,9 +85,18 @@ static const char *const batch_orders[] = { "input", "completion", NULL };
 
 /* `c` is a struct change (domain/change.h). */
 #define RETRY_OPTS(states, http, codes, custom_id_list, c) \
-	SELECT_OPTS(states, http, codes, custom_id_list) DRY_RUN_OPT((c).dry_run)
+	SELECT_OPTS(states, http, codes, custom_id_list) \
+	{ .kind = OPT_FLAG, .name = "new", .dst = &(c).fresh, \
+	  .help = "in a batch of their own; the old one stays as it is" }, \
+	{ .kind = OPT_DURATION, .name = "completion-window", .dst = &(c).window_ms, \
+	  .arg = "DUR", .help = "a new completion window, from now on", \
+	  .dflt = "as long as the last, if that has passed", .min = 1, .max = 315360000000 }, \
+	DRY_RUN_OPT((c).dry_run)
 #define CANCEL_OPTS(custom_id_list, c) \
-	CUSTOM_ID_OPT(custom_id_list) DRY_RUN_OPT((c).dry_run)
+	CUSTOM_ID_OPT(custom_id_list) \
+	{ .kind = OPT_FLAG, .name = "now", .dst = &(c).now, \
+	  .help = "cut off what is in flight as well" }, \
+	DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \
 	  .help = "only older batches; without operands all of them that have ended" }, \

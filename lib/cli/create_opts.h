@@ -41,6 +41,9 @@
 	{ .kind = OPT_INT, .name = "priority", .dst = &(o).priority, .arg = "N", \
 	  .help = "batches with a higher one go first", .dflt = "0", \
 	  .min = -1000, .max = 1000 }, \
+	{ .kind = OPT_DURATION, .name = "completion-window", .dst = &(o).window_ms, \
+	  .arg = "DUR", .help = "what is not answered after DUR expires", .dflt = "none", \
+	  .max = 315360000000 }, \
 	{ .kind = OPT_FLAG, .name = "allow-inline-secrets", .dst = &(o).allow_secrets, \
 	  .help = "store keys that stand in lines, headers or URLs" }, \
 	{ .kind = OPT_SIZE, .name = "max-line", .dst = &(o).max_line, .arg = "SIZE", \
@@ -75,6 +78,10 @@
 	{ .kind = OPT_SIZE, .name = "max-response", .dst = &(o).send.max_response, \
 	  .arg = "SIZE", .help = "the largest answer that is kept", .dflt = "16M", \
 	  .min = 1, .max = 512 << 20 }, \
+	{ .kind = OPT_DURATION, .name = "stop-before-deadline", \
+	  .dst = &(o).send.stop_before_ms, .arg = "DUR", \
+	  .help = "no retry so close to the end of the completion window", .dflt = "0", \
+	  .max = 2592000000 }, \
 	{ .kind = OPT_FLAG, .name = "no-idempotency-key", .dst = &(o).no_idempotency_key, \
 	  .help = "do not send the header Idempotency-Key" },
 

@@ -281,6 +281,7 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	out->batch.name = o->name;
 	out->batch.if_absent = o->if_absent;
 	out->batch.priority = o->priority;
+	out->batch.window_ms = o->window_ms;
 	return 0;
 }
 

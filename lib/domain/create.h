@@ -25,6 +25,7 @@ struct create_options {
 	const char **headers;  /* "K: V", n_headers of them */
 	int n_headers;
 	int64_t priority;
+	int64_t window_ms;     /* --completion-window; 0: none */
 	bool allow_secrets;    /* --allow-inline-secrets */
 	int64_t max_line;      /* bytes, for the import */
 	struct send send;      /* but for the next two */

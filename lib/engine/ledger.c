@@ -131,7 +131,7 @@ static int settle_all(struct ledger *l, int64_t now_ms, struct err *e)
 		}
 	}
 	for (struct job *j = l->unsent.first; j; j = j->next) {
-		if (request_release(&l->tally, l->worker.id, &j->req, e) < 0)
+		if (request_release(&l->tally, l->worker.id, &j->req, now_ms, e) < 0)
 			return -1;
 		pending_again(l);
 	}

@@ -5,10 +5,12 @@
 static int change(struct db *db, int64_t id, const struct change *c, int64_t *n, struct err *e)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct change_done done = { .requests = -1 };
 
-	*n = -1;
 	fixture_get(db, id, &b);
-	return change_batch(db, &b, c, n, e);
+	int rc = change_batch(db, &b, c, &done, e);
+	*n = done.requests;
+	return rc;
 }
 
 static void test_cancel_and_retry(struct db *db)
@@ -61,7 +63,7 @@ static void test_delete(struct db *db)
 	CHECK(change(db, id, &c, &n, &e) == 0, "unless nobody named it: then it stays");
 	c.every = false;
 	fixture_complete(db, request_row(id, 1), "{}");
-	fixture_must(batch_cancel(db, id, &e) == 1, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 1, "cancel", &e);
 	CHECK(change(db, id, &c, &n, &e) < 0 && e.code == ERR_STATE && strstr(e.msg, "(1)"),
 	      "completed results: refused, and how many");
 	c.older_than_ms = 3600000;

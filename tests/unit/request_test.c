@@ -70,7 +70,7 @@ static int released(int64_t worker, int64_t row, int64_t n)
 	struct request_started s = { .row = row, .n = n, .bucket = 1 };
 
 	rows_begin(&r);
-	int rc = request_release(&r.t, worker, &s, &e);
+	int rc = request_release(&r.t, worker, &s, r.now, &e);
 	rows_must(rc >= 0, "request_release", e.msg);
 	return rows_commit(&r) == 0 ? rc : -2;
 }
@@ -240,7 +240,6 @@ static void again(void)
 static void cancelling(void)
 {
 	struct err e = ERR_INIT;
-	uint32_t after = 0;
 	int64_t id = rows_batch(&r, 1, 12, 0);
 	struct request_started one = started(ME, request_row(id, 2)),
 		two = started(ME, request_row(id, 3));
@@ -249,21 +248,19 @@ static void cancelling(void)
 		ok = rows_end(&three, ME, VERDICT_COMPLETED);
 
 	rows_begin(&r);
-	CHECK_INT(request_cancel(&r.t, request_row(id, 12), &e), 1, "a pending request is cancelled");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 12), &e), 0, "once");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 2), &e), 0, "one in flight is not");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 99), &e), 0, "nor one that is not there");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 12), false, 1, &e), 1,
+		  "a pending request is cancelled");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 12), false, 1, &e), 0, "once");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 99), false, 1, &e), 0,
+		  "one that is not there is not");
 	CHECK_INT(rows_commit(&r), 0, "the counters are those of the rows");
 	ROWS_DO(r.raw, "UPDATE batches SET status = 5 WHERE id = ?1", id);
 	rows_begin(&r);
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 3, &e), 3,
-		  "three pending requests are cancelled");
-	CHECK_INT(after, 6, "the first of them, up to line 6");
-	CHECK_INT(rows_commit(&r), 0, "with counters");
-	rows_begin(&r);
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 100, &e), 5, "then the others");
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 100, &e), 0, "and no more");
-	CHECK_INT(rows_commit(&r), 0, "with counters");
+	for (uint32_t line = 5; line < 12; line++)
+		rows_must(request_cancel(&r.t, request_row(id, line), false, 1, &e) >= 0, "cancel",
+			  e.msg);
+	rows_must(request_cancel(&r.t, request_row(id, 1), false, 1, &e) == 1, "cancel", e.msg);
+	CHECK_INT(rows_commit(&r), 0, "one by one");
 	r.now = 3000;
 	CHECK_INT(settled(&end), 1, "a retry in a batch that is being cancelled");
 	CHECK_INT(state(one.row), REQUEST_CANCELLED, "becomes cancelled");

@@ -133,34 +133,34 @@ static void test_retry(struct db *db)
 	struct select f = { .states = 0 };
 	struct err e = ERR_INIT;
 
-	fixture_must(batch_cancel(db, id, &e) == 3, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 3, "cancel", &e);
 	fixture_get(db, id, &b);
-	CHECK(select_retry(db, &b, &f, &e) < 0 && e.code == ERR_STATE,
+	CHECK(select_retry(db, &b, &f, 0, &e) < 0 && e.code == ERR_STATE,
 	      "a batch that is being cancelled is not reopened");
 
 	id = make(db, file);
 	fixture_get(db, id, &b);
 	CHECK_INT(select_retry_count(db, &b, &f, &e), 3, "how many would be sent again");
 	fixture_must(select_http(&f, "5xx", &e) == 0, "http", &e);
-	CHECK_INT(select_retry(db, &b, &f, &e), 1, "those with a filter");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 1, "those with a filter");
 	f = (struct select){ .states = 1u << REQUEST_COMPLETED };
-	CHECK(select_retry(db, &b, &f, &e) < 0 && e.code == ERR_USAGE, "never completed ones");
+	CHECK(select_retry(db, &b, &f, 0, &e) < 0 && e.code == ERR_USAGE, "never completed ones");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_IN_PROGRESS && b.failed == 2 && b.pending == 4,
 	      "the counters follow");
 
 	id = fixture_batch(db, file);
 	fixture_complete(db, request_row(id, 1), "{}");
-	fixture_must(batch_cancel(db, id, &e) == 7, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 7, "cancel", &e);
 	fixture_get(db, id, &b);
 	fixture_must(b.status == BATCH_CANCELLED, "cancelled", &e);
 	f = (struct select){ .states = 0 };
-	CHECK_INT(select_retry(db, &b, &f, &e), 7, "all that were cancelled");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 7, "all that were cancelled");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_IN_PROGRESS && b.cancelled_ms == 0 && b.cancelling_ms == 0 &&
 	      b.finalizing_ms == 0 && b.pending == 7 && b.completed == 1,
 	      "the batch is open again, its end stamps are gone");
-	CHECK_INT(select_retry(db, &b, &f, &e), 0, "and nothing is left to send again");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 0, "and nothing is left to send again");
 	fixture_complete(db, request_row(id, 2), "{}");
 	CHECK_STR(find(db, id, &(struct select){ .states = 1u << REQUEST_COMPLETED }, false), "r1 r2",
 		  "they can be sent");
@@ -176,12 +176,12 @@ static void test_many(struct db *db)
 	struct err e = ERR_INIT;
 	static const char *const last[] = { "r24999", NULL };
 
-	fixture_must(batch_cancel(db, id, &e) == N, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == N, "cancel", &e);
 	fixture_get(db, id, &b);
 	f.custom_ids = last;
-	CHECK_INT(select_retry(db, &b, &f, &e), 1, "one of many");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 1, "one of many");
 	f.custom_ids = NULL;
-	CHECK_INT(select_retry(db, &b, &f, &e), N - 1, "and the others, in several steps");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), N - 1, "and the others, in several steps");
 	fixture_get(db, id, &b);
 	CHECK(b.pending == N && b.cancelled == 0, "the counters follow");
 }
