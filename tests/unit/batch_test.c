@@ -177,6 +177,19 @@ static void test_find(struct db *db)
 		  "but not of another user");
 }
 
+static void test_window(struct db *db)
+{
+	struct batch_new n = fixture_new(fixture_lines(db, 1));
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct err e = ERR_INIT;
+	bool existed;
+
+	n.window_ms = 3600000;
+	CHECK(batch_create(db, &n, &b, &existed, &e) == 0 && b.window_ms == 3600000 &&
+	      b.expires_ms == b.in_progress_ms + 3600000,
+	      "a batch with a completion window expires so long after it is there");
+}
+
 static void test_cancel(struct db *db)
 {
 	int64_t file = fixture_lines(db, 5), id = fixture_batch(db, file);
@@ -394,6 +407,7 @@ int main(void)
 	test_texts();
 	test_create(db);
 	test_find(db);
+	test_window(db);
 	test_cancel(db);
 	test_cancel_rescues(db);
 	test_delete(db);
