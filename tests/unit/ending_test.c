@@ -219,7 +219,7 @@ static void test_many(void)
 	struct err e = ERR_INIT;
 	int64_t id = rows_batch(&r, 3, N, 0);
 
-	ROWS_DO(r.raw, "BEGIN");
+	ROWS_DO(r.raw, "BEGIN IMMEDIATE");
 	ROWS_DO(r.raw, "UPDATE requests SET due = 5, tries = 0 WHERE id >> 32 = ?1 AND id % 7 = 0", id);
 	ROWS_DO(r.raw, "UPDATE queues SET retrying = (SELECT count(*) FROM requests WHERE queue ="
 		" queues.id AND due > 0) WHERE batch = ?1", id);
