@@ -13,7 +13,7 @@
 /* The grace of a flight's worker; ?1 is RECALL_GRACE_MS. */
 #define GRACE "coalesce(json_extract(w.config, '$.grace_ms'), ?1)"
 
-enum { Q_PAST, Q_CANCELLING, Q_ROWS, Q_OTHERS, Q_OVERDUE, Q_ADD, Q_TAKE };
+enum { Q_PAST, Q_CANCELLING, Q_ROWS, Q_OTHERS, Q_FLIGHTS, Q_MINE, Q_OVERDUE, Q_ADD, Q_TAKE };
 static const char *const texts[] = {
 	[Q_PAST] = "SELECT id, expires_ms, abort_ms, pending, processing FROM batches"
 		   " WHERE status = 1 AND expires_ms > 0 ORDER BY expires_ms",
@@ -26,6 +26,9 @@ static const char *const texts[] = {
 	/* The shortest grace of the other workers with a flight in the range. */
 	[Q_OTHERS] = "SELECT min(" GRACE ") FROM flights f LEFT JOIN workers w ON w.id = f.worker"
 		     " WHERE f.request > ?3 AND f.request <= ?4 AND f.worker <> ?2",
+	[Q_FLIGHTS] = "SELECT sum(in_flight) FROM shares WHERE worker = ?1",
+	[Q_MINE] = "SELECT request FROM flights WHERE request > ?2 AND worker = ?1"
+		   " ORDER BY request LIMIT ?3",
 	[Q_OVERDUE] = "SELECT f.request, f.worker, f.n, f.started_ms, f.bucket, r.queue"
 		      " FROM flights f CROSS JOIN requests r ON r.id = f.request"
 		      " CROSS JOIN batches b ON b.id = f.request >> 32"
@@ -148,6 +151,16 @@ static int read_rows(struct recall *r, const struct asker *a, struct err *e)
 	return rc;
 }
 
+static int count_flights(struct recall *r, const struct asker *a, struct err *e)
+{
+	STMT(q, a->db, &recall_sql, Q_FLIGHTS);
+	stmt_int(&q, 1, a->worker);
+	int rc = stmt_step(&q, e);
+	if (rc > 0)
+		r->flights = stmt_col_int(&q, 0);
+	return rc < 0 ? -1 : 0;
+}
+
 int recall_read(struct db *db, int64_t worker, int64_t grace_ms, int64_t now_ms,
 		struct recall *r, struct err *e)
 {
@@ -158,7 +171,20 @@ int recall_read(struct db *db, int64_t worker, int64_t grace_ms, int64_t now_ms,
 	r->overdue = false;
 	if (read_batches(r, &a, Q_PAST, e) < 0 || read_batches(r, &a, Q_CANCELLING, e) < 0)
 		return -1;
-	return read_rows(r, &a, e);
+	return read_rows(r, &a, e) < 0 || count_flights(r, &a, e) < 0 ? -1 : 0;
+}
+
+int recall_mine(struct db *db, int64_t worker, int64_t *rows, int n, struct err *e)
+{
+	int found = 0, rc;
+
+	STMT(q, db, &recall_sql, Q_MINE);
+	stmt_int(&q, 1, worker);
+	stmt_int(&q, 2, 0);
+	stmt_int(&q, 3, n);
+	while ((rc = stmt_step(&q, e)) > 0)
+		rows[found++] = stmt_col_int(&q, 0);
+	return rc < 0 ? -1 : found;
 }
 
 /* The next overdue flight behind end->row: 1, 0 none is left. */

@@ -46,6 +46,7 @@ struct recall {
 	int64_t expire;  /* a batch with requests to be expired (ending_expire()); 0: none */
 	bool overdue;    /* recall_overdue() would settle something */
 	int64_t next_ms; /* when time alone changes any of this; 0: never */
+	int64_t flights; /* of this worker; fewer than it has: others ended some, see recall_mine() */
 	int cap_batches, cap_rows;
 };
 void recall_release(struct recall *r);
@@ -55,6 +56,11 @@ void recall_release(struct recall *r);
  * commit of somebody else, and at next_ms. */
 int recall_read(struct db *db, int64_t worker, int64_t grace_ms, int64_t now_ms,
 		struct recall *r, struct err *e) MUST_CHECK;
+
+/* The rows of the worker's flights, in their order, at most n from `rows`; how
+ * many.  What it has in flight and is not among them was ended by others: the
+ * answer would be dropped.  Reads the flights of all workers. */
+int recall_mine(struct db *db, int64_t worker, int64_t *rows, int n, struct err *e) MUST_CHECK;
 
 /* Settles what is overdue in the hands of other workers than this one (0: of
  * any): each attempt ends as "interrupted", its request as cancelled or

@@ -142,6 +142,25 @@ static void singles(void)
 	CHECK_STR(told(37000), "; 1 2 cut ; 0 - 0", "and nothing is overdue then");
 }
 
+static void flights(void)
+{
+	struct err e = ERR_INIT;
+	int64_t id = fresh(5), mine[4] = { 0 };
+
+	for (uint32_t line = 5; line > 1; line--)
+		started(line == 3 ? OTHER : ME, request_row(id, line));
+	told(1000);
+	CHECK_INT(got.flights, 3, "a worker is told how many flights it has");
+	CHECK(recall_mine(r.db, ME, mine, 4, &e) == 3 && mine[0] == request_row(id, 2) &&
+	      mine[2] == request_row(id, 5), "and which");
+	CHECK(recall_mine(r.db, ME, mine, 2, &e) == 2 && mine[1] == request_row(id, 4),
+	      "no more than it has room for");
+	ROWS_DO(r.raw, "UPDATE batches SET expires_ms = 2000 WHERE id = ?1", id);
+	CHECK_INT(overdue(OTHER, 60000), 3, "when others have ended them");
+	told(60000);
+	CHECK(got.flights == 0 && recall_mine(r.db, ME, mine, 4, &e) == 0, "it has none");
+}
+
 static void several(void)
 {
 	int64_t one = fresh(3), two = rows_batch(&r, 1, 3, 0), three = rows_batch(&r, 1, 3, 0);
@@ -168,6 +187,7 @@ int main(void)
 	windows();
 	cancels();
 	singles();
+	flights();
 	several();
 	recall_release(&got);
 	rows_close(&r);
