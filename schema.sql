@@ -109,6 +109,7 @@ CREATE INDEX batches_identity ON batches (identity) WHERE oneshot = 1;
 CREATE INDEX batches_file ON batches (file);
 CREATE INDEX batches_open ON batches (status) WHERE status IN (1, 5);
 CREATE INDEX batches_loader ON batches (loader) WHERE loader IS NOT NULL;
+CREATE INDEX batches_expiry ON batches (expires_ms) WHERE status = 1 AND expires_ms > 0;
 
 -- Usage: what the attempts of a batch came to, by the model that was asked and
 -- the hour in which they ended; kept in the transaction that settles, so that

@@ -228,9 +228,9 @@ static int run_inspect(struct tool *t, struct err *e)
 static int change_one(void *ctx, const struct batch *b, struct err *e)
 {
 	char id[BATCH_ID_BUF];
-	int64_t n = 0;
-	int rc = change_batch(db, b, &asked, &n, e);
-	const struct cell cells[] = { CHANGE_CELLS(batch_id_text(b->uuid, id), n) };
+	struct change_done done;
+	int rc = change_batch(db, b, &asked, &done, e);
+	const struct cell cells[] = { CHANGE_CELLS(batch_id_text(done.batch, id), done.requests) };
 	return rc <= 0 ? rc : cell_row(ctx, cells, ARRAY_LEN(cells), e);
 }
 

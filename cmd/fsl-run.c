@@ -181,7 +181,7 @@ static int check_options(const struct tool *t, struct err *e)
 		&asked.output, &asked.errors, &asked.fresh, &asked.retry_failed,
 		&create.base_url, &create.endpoint,
 		&create.name, &create.if_absent, &metadata, &create.key, &create.key_header,
-		&headers, &create.priority, &create.reuse_ms,
+		&headers, &create.priority, &create.reuse_ms, &create.window_ms,
 	};
 
 	if ((asked.input || asked.workers) && t->n_operands > 0)

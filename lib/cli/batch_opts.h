@@ -99,8 +99,17 @@ static const char *const batch_usages[] = { "model", "batch", "day", "status", N
 	  .help = "what models cost, in JSON; - is standard input" },
 
 /* `c` is a struct change (domain/change.h). */
-#define RETRY_OPTS(g, c) SELECT_OPTS(g) DRY_RUN_OPT((c).dry_run)
-#define CANCEL_OPTS(g, c) CUSTOM_ID_OPT(g) DRY_RUN_OPT((c).dry_run)
+#define RETRY_OPTS(g, c) SELECT_OPTS(g) \
+	{ .kind = OPT_FLAG, .name = "new", .dst = &(c).fresh, \
+	  .help = "in a batch of their own; the old one stays as it is" }, \
+	{ .kind = OPT_DURATION, .name = "completion-window", .dst = &(c).window_ms, \
+	  .arg = "DUR", .help = "a new completion window, from now on", \
+	  .dflt = "as long as the last, if that has passed", .min = 1, .max = 315360000000 }, \
+	DRY_RUN_OPT((c).dry_run)
+#define CANCEL_OPTS(g, c) CUSTOM_ID_OPT(g) \
+	{ .kind = OPT_FLAG, .name = "now", .dst = &(c).now, \
+	  .help = "cut off what is in flight as well" }, \
+	DRY_RUN_OPT((c).dry_run)
 #define BACKUP_OPTS(c) DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \

@@ -44,6 +44,9 @@
 	{ .kind = OPT_DURATION, .name = "reuse", .dst = &(o).reuse_ms, .arg = "DUR", \
 	  .help = "take the answers that equal requests were given, within DUR or at any " \
 		  "time, and do not send those", .min = 1, .bare = "36500d" }, \
+	{ .kind = OPT_DURATION, .name = "completion-window", .dst = &(o).window_ms, \
+	  .arg = "DUR", .help = "what is not answered after DUR expires", .dflt = "none", \
+	  .max = 315360000000 }, \
 	{ .kind = OPT_FLAG, .name = "allow-inline-secrets", .dst = &(o).allow_secrets, \
 	  .help = "store keys that stand in lines, headers or URLs" }, \
 	{ .kind = OPT_SIZE, .name = "max-line", .dst = &(o).max_line, .arg = "SIZE", \
@@ -78,6 +81,10 @@
 	{ .kind = OPT_SIZE, .name = "max-response", .dst = &(o).send.max_response, \
 	  .arg = "SIZE", .help = "the largest answer that is kept", .dflt = "16M", \
 	  .min = 1, .max = 512 << 20 }, \
+	{ .kind = OPT_DURATION, .name = "stop-before-deadline", \
+	  .dst = &(o).send.stop_before_ms, .arg = "DUR", \
+	  .help = "no retry so close to the end of the completion window", .dflt = "0", \
+	  .max = 2592000000 }, \
 	{ .kind = OPT_FLAG, .name = "no-idempotency-key", .dst = &(o).no_idempotency_key, \
 	  .help = "do not send the header Idempotency-Key" },
 

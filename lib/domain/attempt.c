@@ -9,7 +9,9 @@ enum { Q_NEXT, Q_FLIGHT, Q_GROUPS, Q_CUSTOM_ID };
 static const char *const texts[] = {
 	[Q_NEXT] = "SELECT n, worker, started_ms, took_ms, status, bytes, next_ms, code, message,"
 		   " headers, head FROM attempts WHERE request = ?1 AND n > ?2 ORDER BY n LIMIT 1",
-	[Q_FLIGHT] = "SELECT n, worker, started_ms FROM flights WHERE request = ?1",
+	[Q_FLIGHT] = "SELECT n, worker, started_ms FROM flights WHERE request = ?1 AND n > ?2"
+		     " UNION ALL SELECT n, worker, started_ms FROM races WHERE request = ?1"
+		     " AND n > ?2 ORDER BY n LIMIT 1",
 	[Q_GROUPS] = "SELECT a.status, a.code, a.message, count(*) AS many, min(r.id) AS first"
 		     " FROM requests r CROSS JOIN answers a ON a.id = (?1 << 32) | r.answer"
 		     " WHERE r.id > ?2 AND r.id <= ?3 AND r.state = 3"
@@ -60,10 +62,12 @@ static int read_next(struct db *db, struct attempt *a, struct texts *t, struct e
 	return 1;
 }
 
+/* The next in flight; there may be two. */
 static int read_flight(struct db *db, int64_t row, struct attempt *a, struct err *e)
 {
 	STMT(q, db, &attempt_sql, Q_FLIGHT);
 	stmt_int(&q, 1, row);
+	stmt_int(&q, 2, a->n);
 	int rc = stmt_step(&q, e);
 	if (rc > 0)
 		*a = (struct attempt){
@@ -82,11 +86,11 @@ int attempt_each(struct db *db, int64_t row, attempt_fn *fn, void *ctx, struct e
 	for (; (rc = read_next(db, &a, &t, e)) > 0; total++)
 		if (fn(ctx, &a, e) < 0)
 			return -1;
-	if (rc == 0)
-		rc = read_flight(db, row, &a, e);
-	if (rc <= 0)
-		return rc < 0 ? -1 : total;
-	return fn(ctx, &a, e) < 0 ? -1 : total + 1;
+	a = (struct attempt){ .row = row };
+	for (; rc == 0 && (rc = read_flight(db, row, &a, e)) > 0; rc = 0, total++)
+		if (fn(ctx, &a, e) < 0)
+			return -1;
+	return rc < 0 ? -1 : total;
 }
 
 /* All groups, read before anybody is called. */

@@ -20,7 +20,7 @@ struct attempt {
 	int64_t bytes, next_ms; /* next_ms 0: it was the last */
 };
 
-/* All attempts of one request in their order, the one in flight last.  The
+/* All attempts of one request in their order, those in flight last.  The
  * spans are valid during the call.  How many, or -1. */
 typedef int attempt_fn(void *ctx, const struct attempt *a, struct err *e);
 int attempt_each(struct db *db, int64_t row, attempt_fn *fn, void *ctx,

@@ -13,15 +13,11 @@
 #include "domain/file.h"
 #include "domain/ref.h"
 #include "domain/request.h"
-#include "domain/tally.h"
-#include "domain/worker.h"
 #include "store/tx.h"
-
-enum { STEP_CANCEL = 50000 };
 
 enum {
 	Q_LAST, Q_BY_UUID, Q_BY_NAME, Q_GET, Q_BY_IDENTITY, Q_LIST, Q_OPEN, Q_INSERT, Q_SHOW,
-	Q_CANCELLING, Q_FILE_MODEL,
+	Q_FILE_MODEL,
 };
 static const char *const texts[] = {
 	[Q_LAST] = BATCHLOAD_SELECT "WHERE id > 0 AND status > 0 ORDER BY id DESC LIMIT 1",
@@ -36,13 +32,11 @@ static const char *const texts[] = {
 		   " ORDER BY id LIMIT ?3",
 	[Q_INSERT] = "INSERT INTO batches (uuid, file, identity, oneshot, status, loader, user,"
 		     " base_url, endpoint, model, key_ref, key_header, headers, metadata,"
-		     " priority, options, created_ms)"
+		     " priority, options, created_ms, window_ms)"
 		     " SELECT ?1, id, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-		     " ?15, ?16 FROM files WHERE id = ?2 AND deleted = 0",
+		     " ?15, ?16, ?17 FROM files WHERE id = ?2 AND deleted = 0",
 	[Q_SHOW] = "UPDATE batches SET status = 1, loader = NULL, name = ?2, total = ?3,"
-		   " pending = ?3, in_progress_ms = ?4 WHERE id = ?1",
-	[Q_CANCELLING] = "UPDATE batches SET status = 5, cancelling_ms = ?2"
-			 " WHERE id = ?1 AND status = 1",
+		   " pending = ?3, in_progress_ms = ?4, expires_ms = ?4 + window_ms WHERE id = ?1",
 	[Q_FILE_MODEL] = "SELECT m.name FROM file_models f JOIN models m ON m.id = f.model"
 			 " WHERE f.file = ?1 LIMIT 2",
 };
@@ -327,6 +321,8 @@ static int insert(struct batchrows *r, const struct batch_new *n, const struct f
 	stmt_int(&q, 14, n->priority);
 	stmt_text(&q, 15, str_span(&options));
 	stmt_int(&q, 16, clock_wall_ms());
+	if (n->window_ms > 0)
+		stmt_int(&q, 17, n->window_ms);
 	int rc = stmt_run(&q, e);
 	if (rc == 0)
 		return err_set(e, ERR_NOTFOUND, "the file was deleted");
@@ -399,64 +395,6 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out, bo
 	int64_t id = r.id;
 	r.id = 0; /* it stays */
 	return batch_get(db, id, out, e);
-}
-
-static int64_t attempts_of(void *ctx, int64_t id)
-{
-	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	struct send defaults CLEANUP(send_release) = send_defaults();
-	struct err ignored = ERR_INIT;
-
-	if (batch_get(ctx, id, &b, &ignored) < 0)
-		return 1;
-	send_fill(&b.send, &defaults);
-	return b.send.retries + 1;
-}
-
-static int start_cancelling(struct db *db, int64_t id, int64_t now_ms, struct err *e)
-{
-	STMT(q, db, &batch_sql, Q_CANCELLING);
-	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, now_ms);
-	return stmt_run(&q, e) < 0 ? -1 : 0;
-}
-
-/* One step: what dead workers had in flight, then some pending requests. */
-static int cancel_some(struct db *db, int64_t id, uint32_t *after, struct err *e)
-{
-	struct tally t CLEANUP(tally_release) = { 0 };
-	int64_t now = clock_wall_ms();
-
-	TX(tx);
-	if (tx_begin(&tx, db, e) < 0 || start_cancelling(db, id, now, e) < 0)
-		return -1;
-	tally_begin(&t, db);
-	int dead = worker_any_dead(db, e);
-	if (dead < 0 || (dead && worker_rescue(&t, attempts_of, db, now, e) < 0))
-		return -1;
-	int n = request_cancel_some(&t, id, after, STEP_CANCEL, e);
-	if (n < 0 || tally_flush(&t, now, e) < 0 || tx_commit(&tx, e) < 0)
-		return -1;
-	return n;
-}
-
-int64_t batch_cancel(struct db *db, int64_t id, struct err *e)
-{
-	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	uint32_t after = 0;
-
-	if (batch_get(db, id, &b, e) < 0)
-		return -1;
-	if (batch_terminal(b.status))
-		return 0;
-	int64_t before = b.cancelled;
-	for (int n = STEP_CANCEL; n == STEP_CANCEL;) {
-		n = cancel_some(db, id, &after, e);
-		if (n < 0)
-			return -1;
-	}
-	/* What was rescued is among them. */
-	return batch_get(db, id, &b, e) < 0 ? -1 : b.cancelled - before;
 }
 
 /* Hidden first: whatever kills this leaves what the next writer sweeps. */

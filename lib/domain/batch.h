@@ -89,6 +89,7 @@ struct batch_new {
 	const char *headers;   /* JSON array, or NULL */
 	const char *metadata;  /* JSON object, or NULL */
 	int64_t priority;      /* -1,000 to 1,000 */
+	int64_t window_ms;     /* from when it is whole to its expiry; 0: none */
 	const struct send *send;
 	struct reuse *reuse;   /* domain/reuse.h; NULL: every request is sent */
 };
@@ -102,11 +103,6 @@ struct id batch_identity(struct id input, const struct batch_new *n);
  * else at the same time at the latest.  ERR_STATE: the name is taken. */
 int batch_create(struct db *db, const struct batch_new *n, struct batch *out,
 		 bool *existed, struct err *e) MUST_CHECK;
-
-/* Cancels: pending requests become cancelled here, in chunks; those in flight
- * stay their worker's.  Cancelling twice, or a terminal batch, changes
- * nothing.  Returns how many requests were cancelled. */
-int64_t batch_cancel(struct db *db, int64_t id, struct err *e) MUST_CHECK;
 
 /* Deletes batch, requests, attempts and answers, then its file if that was
  * automatic or hidden and nobody else needs it.  ERR_STATE unless terminal. */

@@ -284,6 +284,7 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	out->batch.priority = o->priority;
 	out->reuse.within_ms = o->reuse_ms;
 	out->batch.reuse = o->reuse_ms > 0 ? &out->reuse : NULL;
+	out->batch.window_ms = o->window_ms;
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct create_options {
 	int n_headers;
 	int64_t priority;
 	int64_t reuse_ms;      /* --reuse: answers at most so old; 0: none */
+	int64_t window_ms;     /* --completion-window; 0: none */
 	bool allow_secrets;    /* --allow-inline-secrets */
 	int64_t max_line;      /* bytes, for the import */
 	struct send send;      /* but for the next two */

@@ -377,7 +377,8 @@ static struct importrows_end end_of(const struct reading *r)
 	const char *slash = strrchr(im->path, '/');
 	return (struct importrows_end){
 		.name = im->name,
-		.filename = strcmp(im->path, "-") == 0 ? "stdin" : slash ? slash + 1 : im->path,
+		.filename = im->filename ? im->filename :
+			    strcmp(im->path, "-") == 0 ? "stdin" : slash ? slash + 1 : im->path,
 		.bytes = lines_bytes(r->in),
 		.hash = content_hash(r),
 		.automatic = im->automatic,

@@ -25,6 +25,7 @@
 struct import {
 	/* asked for */
 	const char *path;       /* "-" is standard input */
+	const char *filename;   /* NULL: the last component of the path */
 	const char *name;       /* --name, or NULL */
 	struct line_rules rules;
 	bool strict;            /* the limits of OpenAI's service as well */

@@ -4,11 +4,12 @@
 
 #include "base/mem.h"
 #include "domain/answer.h"
+#include "domain/race.h"
+#include "domain/recall.h"
 
 enum {
 	Q_START, Q_FLY, Q_LAND, Q_SETTLE, Q_AGAIN, Q_ATTEMPT, Q_ANSWER, Q_UNSTART,
-	Q_FLIGHTS, Q_ROW, Q_PENDING, Q_QUEUES, Q_FRESH, Q_DUE, Q_CANCEL_SOME, Q_CANCEL,
-	Q_REOPEN, Q_UNCOUNT,
+	Q_FLIGHTS, Q_ROW, Q_CANCEL, Q_REOPEN, Q_UNCOUNT,
 };
 static const char *const texts[] = {
 	[Q_ROW] = "SELECT queue, state, due, tries, counted, throttled, round FROM requests"
@@ -32,17 +33,6 @@ static const char *const texts[] = {
 	[Q_FLIGHTS] = "SELECT f.request, f.n, f.started_ms, r.queue, r.counted, f.bucket"
 		      " FROM flights f JOIN requests r ON r.id = f.request"
 		      " WHERE f.request > ?2 AND f.worker = ?1 ORDER BY f.request LIMIT 1",
-	[Q_PENDING] = "SELECT id FROM requests WHERE id > ?1 AND id <= ?2 AND state = 0"
-		      " ORDER BY id LIMIT 1",
-	[Q_QUEUES] = "SELECT id FROM queues WHERE batch = ?1",
-	[Q_FRESH] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due = 0"
-		    " AND id > ?2 AND id <= ?3",
-	[Q_DUE] = "SELECT count(*) FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
-		  " AND id > ?2 AND id <= ?3",
-	/* FAIL, because ABORT would keep a journal of its own: the transaction is
-	 * rolled back in any case. */
-	[Q_CANCEL_SOME] = "UPDATE OR FAIL requests SET state = 4, due = 0"
-			  " WHERE id > ?1 AND id <= ?2 AND state = 0",
 	[Q_CANCEL] = "UPDATE requests SET state = 4, due = 0 WHERE id = ?1 AND state = 0",
 	[Q_REOPEN] = "UPDATE requests SET state = 0, due = 0, counted = 0, throttled = 0,"
 		     " round = round + 1, answer = NULL WHERE id = ?1 AND state >= 3",
@@ -99,10 +89,12 @@ int request_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row,
 	if (!b)
 		return -1;
 	int rc = look(t, row, out, &state, &due, e);
-	if (rc <= 0 || state != REQUEST_PENDING || b->status != BATCH_IN_PROGRESS)
+	if (rc <= 0 || state != REQUEST_PENDING || b->status != BATCH_IN_PROGRESS ||
+	    tally_past(b, now_ms))
 		return rc < 0 ? -1 : 0;
 	out->n++;
 	out->bucket = bucket;
+	out->expires_ms = b->expires_ms;
 	{
 		STMT(q, t->db, &request_sql, Q_START);
 		stmt_int(&q, 1, row);
@@ -122,15 +114,18 @@ int request_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row,
 	return 1;
 }
 
-/* Deletes the flight: 1 it was ours, 0 somebody else has settled it. */
-static int land(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int64_t n,
-		struct err *e)
+/* Deletes the flight, or the race beside it: 1 it was ours, 0 somebody else has
+ * settled it. */
+static int land(struct tally *t, const struct tally_batch *b, int64_t worker, int64_t bucket,
+		int64_t row, int64_t n, struct err *e)
 {
 	STMT(q, t->db, &request_sql, Q_LAND);
 	stmt_int(&q, 1, row);
 	stmt_int(&q, 2, worker);
 	stmt_int(&q, 3, n);
 	int rc = stmt_run(&q, e);
+	if (rc == 0 && b->racing)
+		return race_land(t, worker, bucket, row, n, e);
 	if (rc > 0)
 		tally_fly(t, bucket, worker, -1);
 	return rc;
@@ -138,8 +133,8 @@ static int land(struct tally *t, int64_t worker, int64_t bucket, int64_t row, in
 
 enum { HEAD_MAX = 4096 };
 
-static int record_attempt(struct tally *t, const struct request_end *end, bool again,
-			  struct err *e)
+int request_record(struct tally *t, struct tally_batch *b, const struct request_end *end,
+		   bool again, struct err *e)
 {
 	STMT(q, t->db, &request_sql, Q_ATTEMPT);
 	stmt_int(&q, 1, end->row);
@@ -159,6 +154,8 @@ static int record_attempt(struct tally *t, const struct request_end *end, bool a
 		stmt_text(&q, 11, end->headers);
 		stmt_blob(&q, 12, end->body.p, end->body.n < HEAD_MAX ? end->body.n : HEAD_MAX);
 	}
+	tally_use(t, b, &(struct tally_usage){ .queue = end->queue, .bucket = end->bucket,
+					       .attempts = 1 });
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
@@ -204,31 +201,25 @@ static int put_back(struct tally *t, const struct request_end *end, struct err *
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
-int request_settle(struct tally *t, const struct request_end *end, int64_t now_ms,
-		   struct err *e)
+/* What becomes of a request that has landed and was not answered for good. */
+static int where_to(struct tally *t, const struct tally_batch *b, int64_t row, int64_t now_ms,
+		    enum request_state *to, struct err *e)
 {
-	struct tally_batch *b = tally_batch(t, request_batch(end->row), e);
-	int rc = b ? land(t, end->worker, end->bucket, end->row, end->n, e) : -1;
+	int recalled = recall_take(t, b, row, e);
 
-	if (rc <= 0)
-		return rc;
-	bool again = end->verdict == VERDICT_RETRY && b->status == BATCH_IN_PROGRESS;
-	if (record_attempt(t, end, again, e) < 0)
-		return -1;
-	tally_use(t, b, &(struct tally_usage){ .queue = end->queue, .bucket = end->bucket,
-					       .attempts = 1 });
-	if (again) {
-		tally_move(t, b, end->queue, REQUEST_PROCESSING, REQUEST_PENDING,
-			   end->next_ms > 0);
-		return put_back(t, end, e) < 0 ? -1 : 1;
-	}
-	if (end->verdict == VERDICT_RETRY) { /* its batch is being cancelled */
-		tally_move(t, b, end->queue, REQUEST_PROCESSING, REQUEST_CANCELLED, false);
-		return finish(t, end, REQUEST_CANCELLED, 0, e) < 0 ? -1 : 1;
-	}
+	*to = recalled > 0 || b->status == BATCH_CANCELLING ? REQUEST_CANCELLED
+	      : tally_past(b, now_ms) ? REQUEST_EXPIRED : REQUEST_PENDING;
+	return recalled < 0 ? -1 : 0;
+}
+
+static int settle_answered(struct tally *t, struct tally_batch *b, const struct request_end *end,
+			   int64_t now_ms, struct err *e)
+{
 	enum request_state to = end->verdict == VERDICT_COMPLETED ? REQUEST_COMPLETED
 								   : REQUEST_FAILED;
-	if (record_answer(t, b, end, now_ms, e) < 0 || finish(t, end, to, b->answers, e) < 0)
+
+	if (recall_take(t, b, end->row, e) < 0 || request_record(t, b, end, false, e) < 0 ||
+	    record_answer(t, b, end, now_ms, e) < 0 || finish(t, end, to, b->answers, e) < 0)
 		return -1;
 	tally_move(t, b, end->queue, REQUEST_PROCESSING, to, false);
 	tally_use(t, b, &(struct tally_usage){
@@ -239,29 +230,103 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 	return 1;
 }
 
+static int settle_unanswered(struct tally *t, struct tally_batch *b,
+			     const struct request_end *end, int64_t now_ms, struct err *e)
+{
+	enum request_state to;
+
+	if (where_to(t, b, end->row, now_ms, &to, e) < 0)
+		return -1;
+	bool again = to == REQUEST_PENDING;
+	if (request_record(t, b, end, again, e) < 0 ||
+	    (again ? put_back(t, end, e) : finish(t, end, to, 0, e)) < 0)
+		return -1;
+	tally_move(t, b, end->queue, REQUEST_PROCESSING, to, again && end->next_ms > 0);
+	return 1;
+}
+
+/* One of two attempts has landed.  1: this is the end of the other one too, or
+ * there was none; 2: it goes on, and this one is recorded. */
+static int settle_race(struct tally *t, struct tally_batch *b, const struct request_end *end,
+		       int64_t now_ms, struct err *e)
+{
+	if (end->verdict == VERDICT_COMPLETED)
+		return race_end(t, b, end->row, false, "superseded", "the request was answered by "
+				"its other attempt", now_ms, e) < 0 ? -1 : 1;
+	int rc = race_goes_on(t, end->row, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : 1;
+	return request_record(t, b, end, false, e) < 0 ? -1 : 2;
+}
+
+int request_settle(struct tally *t, const struct request_end *end, int64_t now_ms,
+		   struct err *e)
+{
+	struct tally_batch *b = tally_batch(t, request_batch(end->row), e);
+	int rc = b ? land(t, b, end->worker, end->bucket, end->row, end->n, e) : -1;
+
+	if (rc > 0 && b->racing)
+		rc = settle_race(t, b, end, now_ms, e);
+	if (rc != 1)
+		return rc;
+	return end->verdict == VERDICT_RETRY ? settle_unanswered(t, b, end, now_ms, e)
+					      : settle_answered(t, b, end, now_ms, e);
+}
+
+static int unstart(struct tally *t, int64_t row, enum request_state to, struct err *e)
+{
+	STMT(q, t->db, &request_sql, Q_UNSTART);
+	stmt_int(&q, 1, row);
+	stmt_int(&q, 2, to);
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
 int request_release(struct tally *t, int64_t worker, const struct request_started *s,
-		    struct err *e)
+		    int64_t now_ms, struct err *e)
 {
 	struct request_started r;
-	enum request_state state;
+	enum request_state state, to;
 	int64_t due;
 	struct tally_batch *b = tally_batch(t, request_batch(s->row), e);
-
 	int rc = b ? look(t, s->row, &r, &state, &due, e) : -1;
 
+	if (rc > 0 && s->n != r.n) { /* a number behind it is used: it leaves a gap */
+		const struct request_end end = {
+			.row = s->row, .queue = r.queue, .bucket = s->bucket, .worker = worker,
+			.n = s->n, .verdict = VERDICT_RETRY, .started_ms = now_ms,
+			.code = "interrupted", .message = "it was not sent", .kind = ANSWER_NONE,
+		};
+		rc = request_settle(t, &end, now_ms, e);
+		return rc > 0 ? 1 : rc;
+	}
 	if (rc > 0)
-		rc = land(t, worker, s->bucket, s->row, s->n, e);
-	if (rc <= 0)
-		return rc;
-	enum request_state to = b->status == BATCH_IN_PROGRESS ? REQUEST_PENDING
-							       : REQUEST_CANCELLED;
-	STMT(q, t->db, &request_sql, Q_UNSTART);
-	stmt_int(&q, 1, s->row);
-	stmt_int(&q, 2, to);
-	if (stmt_run(&q, e) < 0)
+		rc = land(t, b, worker, s->bucket, s->row, s->n, e);
+	int other = rc > 0 && b->racing ? race_goes_on(t, s->row, e) : 0;
+	if (rc <= 0 || other < 0)
+		return other < 0 ? -1 : rc;
+	if (other > 0)
+		return unstart(t, s->row, REQUEST_PROCESSING, e) < 0 ? -1 : 1;
+	if (where_to(t, b, s->row, now_ms, &to, e) < 0 || unstart(t, s->row, to, e) < 0)
 		return -1;
-	tally_move(t, b, r.queue, REQUEST_PROCESSING, to, due > 0);
+	tally_move(t, b, r.queue, REQUEST_PROCESSING, to, to == REQUEST_PENDING && due > 0);
 	return 1;
+}
+
+int request_interrupt(struct tally *t, const struct request_end *end, int64_t now_ms,
+		      struct err *e)
+{
+	struct tally_batch *b = tally_batch(t, request_batch(end->row), e);
+	struct request_end own = *end;
+
+	if (!b || (b->racing && race_end(t, b, end->row, true, "interrupted", end->message, 0,
+					 e) < 0))
+		return -1;
+	own.took_ms = -1;
+	own.status = 0;
+	own.counts = true;
+	own.code = "interrupted";
+	own.kind = ANSWER_NONE;
+	return request_settle(t, &own, now_ms, e);
 }
 
 /* The worker's next flight behind end->row: 1, 0 none is left. */
@@ -277,9 +342,8 @@ static int next_flight(struct tally *t, int64_t worker, struct request_end *end,
 	*end = (struct request_end){
 		.row = stmt_col_int(&q, 0), .n = stmt_col_int(&q, 1), .worker = worker,
 		.started_ms = stmt_col_int(&q, 2), .queue = stmt_col_int(&q, 3),
-		.bucket = stmt_col_int(&q, 5), .took_ms = -1, .counts = true, .code = "interrupted",
+		.bucket = stmt_col_int(&q, 5),
 		.message = "the worker died while the request was in flight",
-		.kind = ANSWER_NONE,
 	};
 	*counted = stmt_col_int(&q, 4);
 	return 1;
@@ -296,14 +360,14 @@ int request_rescue(struct tally *t, int64_t worker, request_limit_fn *max_attemp
 	while ((rc = next_flight(t, worker, &end, &counted, e)) > 0) {
 		end.verdict = counted + 1 < max_attempts(ctx, request_batch(end.row))
 				      ? VERDICT_RETRY : VERDICT_FAILED;
-		if (request_settle(t, &end, now_ms, e) < 0)
+		if (request_interrupt(t, &end, now_ms, e) < 0)
 			return -1;
 		n++;
 	}
 	return rc < 0 ? -1 : n;
 }
 
-int request_cancel(struct tally *t, int64_t row, struct err *e)
+int request_cancel(struct tally *t, int64_t row, bool now, int64_t now_ms, struct err *e)
 {
 	struct request_started r;
 	enum request_state state;
@@ -311,6 +375,8 @@ int request_cancel(struct tally *t, int64_t row, struct err *e)
 	struct tally_batch *b = tally_batch(t, request_batch(row), e);
 	int rc = b ? look(t, row, &r, &state, &due, e) : -1;
 
+	if (rc > 0 && state == REQUEST_PROCESSING)
+		return recall_add(t, b, row, now, now_ms, e) < 0 ? -1 : 2;
 	if (rc <= 0 || state != REQUEST_PENDING)
 		return rc < 0 ? -1 : 0;
 	STMT(q, t->db, &request_sql, Q_CANCEL);
@@ -319,96 +385,6 @@ int request_cancel(struct tally *t, int64_t row, struct err *e)
 		return -1;
 	tally_move(t, b, r.queue, REQUEST_PENDING, REQUEST_CANCELLED, due > 0);
 	return 1;
-}
-
-/* Rows from `first` (not itself) to `last`. */
-struct range {
-	int64_t first, last;
-};
-
-/* The first pending row in the range, 0 if there is none. */
-static int64_t next_pending(struct db *db, struct range r, struct err *e)
-{
-	STMT(q, db, &request_sql, Q_PENDING);
-	stmt_int(&q, 1, r.first);
-	stmt_int(&q, 2, r.last);
-	int rc = stmt_step(&q, e);
-	return rc > 0 ? stmt_col_int(&q, 0) : rc;
-}
-
-static int64_t count(struct db *db, int query, int64_t queue, struct range r, struct err *e)
-{
-	STMT(q, db, &request_sql, query);
-	stmt_int(&q, 1, queue);
-	stmt_int(&q, 2, r.first);
-	stmt_int(&q, 3, r.last);
-	return stmt_step(&q, e) < 0 ? -1 : stmt_col_int(&q, 0);
-}
-
-static int update_range(struct db *db, struct range r, struct err *e)
-{
-	STMT(q, db, &request_sql, Q_CANCEL_SOME);
-	stmt_int(&q, 1, r.first);
-	stmt_int(&q, 2, r.last);
-	return stmt_run(&q, e);
-}
-
-static void tell(struct tally *t, struct tally_batch *b, int64_t queue, int64_t due,
-		 int64_t fresh)
-{
-	for (int64_t i = 0; i < due + fresh; i++)
-		tally_move(t, b, queue, REQUEST_PENDING, REQUEST_CANCELLED, i < due);
-}
-
-/* Cancels what is pending in the range; how many.  Each queue's are counted in
- * the index before; the last one has those that are left over. */
-static int cancel_range(struct tally *t, struct tally_batch *b, struct range r, struct err *e)
-{
-	int64_t told = 0, queue = 0, due = 0;
-	int rc;
-
-	STMT(q, t->db, &request_sql, Q_QUEUES);
-	stmt_int(&q, 1, b->id);
-	for (bool first = true; (rc = stmt_step(&q, e)) > 0; first = false) {
-		int64_t fresh = first ? 0 : count(t->db, Q_FRESH, queue, r, e);
-		if (fresh < 0)
-			return -1;
-		if (!first)
-			tell(t, b, queue, due, fresh);
-		told += first ? 0 : due + fresh;
-		queue = stmt_col_int(&q, 0);
-		due = count(t->db, Q_DUE, queue, r, e);
-		if (due < 0)
-			return -1;
-	}
-	int n = rc < 0 ? -1 : update_range(t->db, r, e);
-	if (n >= 0)
-		tell(t, b, queue, due, n - told - due);
-	return n;
-}
-
-/* A million are cancelled in a second: nothing is done row by row.  A range of
- * as many lines as are wanted has at most as many pending requests. */
-int request_cancel_some(struct tally *t, int64_t batch, uint32_t *after, int limit,
-			struct err *e)
-{
-	struct tally_batch *b = tally_batch(t, batch, e);
-	struct range r = { request_row(batch, *after), request_row(batch, UINT32_MAX) };
-	int total = 0;
-
-	while (b && total < limit) {
-		int64_t next = next_pending(t->db, r, e);
-		if (next <= 0)
-			return next < 0 ? -1 : total;
-		int64_t end = next - 1 + (limit - total);
-		int n = cancel_range(t, b, (struct range){ next - 1, end < r.last ? end : r.last }, e);
-		if (n < 0)
-			return -1;
-		total += n;
-		r.first = end < r.last ? end : r.last;
-		*after = request_line(r.first);
-	}
-	return b ? total : -1;
 }
 
 /* It counts again when it ends again, in another hour perhaps. */

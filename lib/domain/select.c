@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/safe.h"
 #include "domain/answer.h"
+#include "domain/ending.h"
 #include "domain/tally.h"
 #include "store/tx.h"
 
@@ -36,7 +37,8 @@ static const char *const texts[] = {
 	[Q_TEMPLATES] = "SELECT 1 FROM templates WHERE id > ?1 AND id <= ?2 LIMIT 1",
 	[Q_REOPEN] = "UPDATE batches SET status = 1, finalizing_ms = NULL, completed_ms = NULL,"
 		     " expired_ms = NULL, cancelling_ms = NULL, cancelled_ms = NULL,"
-		     " expires_ms = iif(expires_ms <= ?2, ?2 + window_ms, expires_ms)"
+		     " abort_ms = NULL, window_ms = coalesce(?3, window_ms), expires_ms ="
+		     " coalesce(?4, iif(expires_ms <= ?2, ?2 + window_ms, expires_ms))"
 		     " WHERE id = ?1 AND status IN (1, 2, 4, 6)",
 };
 const struct stmt_set select_sql = { "select", texts, ARRAY_LEN(texts) };
@@ -294,7 +296,7 @@ int64_t select_each(struct db *db, const struct batch *b, const struct select *f
 	for (int64_t at = b->id << 32; (n = read_page(&s, at, p, e)) > 0; at = p->last) {
 		for (int i = 0; i < p->n; i++) {
 			struct select_row *r = &p->rows[i];
-			if (p->answers[i] > 0 && read_tokens(db, r, p->answers[i], e) < 0)
+			if (!f->bare && p->answers[i] > 0 && read_tokens(db, r, p->answers[i], e) < 0)
 				return -1;
 			if (fn(ctx, r, e) < 0)
 				return -1;
@@ -325,11 +327,20 @@ static int have_templates(struct db *db, const struct batch *b, struct err *e)
 	return stmt_step(&q, e);
 }
 
-static int reopen_batch(struct db *db, int64_t id, int64_t now_ms, struct err *e)
+/* A batch that is reopened; window_ms and expires_ms 0: none is asked for. */
+struct again {
+	int64_t batch, window_ms, expires_ms;
+};
+
+static int reopen_batch(struct db *db, const struct again *a, int64_t now_ms, struct err *e)
 {
 	STMT(q, db, &select_sql, Q_REOPEN);
-	stmt_int(&q, 1, id);
+	stmt_int(&q, 1, a->batch);
 	stmt_int(&q, 2, now_ms);
+	if (a->window_ms > 0) {
+		stmt_int(&q, 3, a->window_ms);
+		stmt_int(&q, 4, a->expires_ms);
+	}
 	int n = stmt_run(&q, e);
 	if (n == 0)
 		return err_set(e, ERR_STATE, "the batch is being cancelled, or was deleted");
@@ -338,7 +349,7 @@ static int reopen_batch(struct db *db, int64_t id, int64_t now_ms, struct err *e
 
 /* A step: what was found before, without the lock of writers, is put back if
  * it is still as it was. */
-static int64_t reopen_rows(struct db *db, int64_t batch, const int64_t *rows, int n,
+static int64_t reopen_rows(struct db *db, const struct again *a, const int64_t *rows, int n,
 			   struct err *e)
 {
 	struct tally t CLEANUP(tally_release) = { 0 };
@@ -354,7 +365,7 @@ static int64_t reopen_rows(struct db *db, int64_t batch, const int64_t *rows, in
 			return -1;
 		reopened += rc;
 	}
-	if (reopened > 0 && (tally_flush(&t, now, e) < 0 || reopen_batch(db, batch, now, e) < 0))
+	if (reopened > 0 && (tally_flush(&t, now, e) < 0 || reopen_batch(db, a, now, e) < 0))
 		return -1;
 	return tx_commit(&tx, e) < 0 ? -1 : reopened;
 }
@@ -379,14 +390,18 @@ int64_t select_retry_count(struct db *db, const struct batch *b, const struct se
 
 	if (retry_states(&s, e) < 0)
 		return -1;
+	/* They would have expired before. */
+	if (ending_due(b, clock_wall_ms()) && s.states & 1u << REQUEST_EXPIRED)
+		s.states |= 1u << REQUEST_PENDING;
 	for (int64_t at = b->id << 32; (n = read_page(&s, at, p, e)) > 0; at = p->last)
 		total += p->n;
 	return n < 0 ? -1 : total;
 }
 
 int64_t select_retry(struct db *db, const struct batch *b, const struct select *f,
-		     struct err *e)
+		     int64_t window_ms, struct err *e)
 {
+	const struct again again = { b->id, window_ms, clock_wall_ms() + window_ms };
 	struct search s CLEANUP(search_release) = search_for(db, b, f);
 	struct page *p CLEANUP(free_page) = mem_alloc(sizeof *p);
 	int64_t *rows CLEANUP(mem_cleanup) = mem_alloc((STEP_REOPEN + PAGE_ROWS) * sizeof *rows);
@@ -401,6 +416,8 @@ int64_t select_retry(struct db *db, const struct batch *b, const struct select *
 	if (rc <= 0)
 		return rc < 0 ? -1 : err_set(e, ERR_STATE, "its file was deleted: there is "
 					     "nothing to send again");
+	if (ending_due(b, clock_wall_ms()) && ending_expire(db, b->id, e) < 0)
+		return -1;
 	do {
 		n = read_page(&s, at, p, e);
 		if (n < 0)
@@ -410,65 +427,11 @@ int64_t select_retry(struct db *db, const struct batch *b, const struct select *
 			rows[found++] = p->rows[i].row;
 		if (found == 0 || (n > 0 && found < STEP_REOPEN))
 			continue;
-		rc = reopen_rows(db, b->id, rows, found, e);
+		rc = reopen_rows(db, &again, rows, found, e);
 		if (rc < 0)
 			return -1;
 		total += rc;
 		found = 0;
 	} while (n > 0);
 	return total;
-}
-
-/* The first custom id that the batch does not have is the error. */
-static int check_custom_ids(struct db *db, const struct batch *b,
-			    const char *const *custom_ids, struct err *e)
-{
-	int64_t row;
-
-	for (; *custom_ids; custom_ids++) {
-		int rc = select_custom_id(db, b, span_of(*custom_ids), &row, e);
-		if (rc == 0)
-			return err_set(e, ERR_NOTFOUND, "the batch has no request '%s'",
-				       safe_show(span_of(*custom_ids), SHOWN));
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int cancel_rows(struct db *db, const int64_t *rows, int n, struct err *e)
-{
-	struct tally t CLEANUP(tally_release) = { 0 };
-	int cancelled = 0;
-
-	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
-		return -1;
-	tally_begin(&t, db);
-	for (int i = 0; i < n; i++) {
-		int rc = request_cancel(&t, rows[i], e);
-		if (rc < 0)
-			return -1;
-		cancelled += rc;
-	}
-	return tally_flush(&t, clock_wall_ms(), e) < 0 || tx_commit(&tx, e) < 0 ? -1 : cancelled;
-}
-
-int64_t select_cancel(struct db *db, const struct batch *b, const char *const *custom_ids,
-		      bool dry_run, struct err *e)
-{
-	const struct select f = { .custom_ids = custom_ids };
-	struct search s CLEANUP(search_release) = search_for(db, b, &f);
-	struct page *p CLEANUP(free_page) = mem_alloc(sizeof *p);
-	int64_t *rows CLEANUP(mem_cleanup) = mem_alloc((s.custom_ids.n + 1) * sizeof *rows);
-	size_t found = 0;
-	int pending = 0, n;
-
-	for (int64_t at = b->id << 32; (n = read_page(&s, at, p, e)) > 0; at = p->last)
-		for (int i = 0; i < p->n; i++, found++)
-			if (p->rows[i].state == REQUEST_PENDING)
-				rows[pending++] = p->rows[i].row;
-	if (n < 0 || (found < s.custom_ids.n && check_custom_ids(db, b, custom_ids, e) < 0))
-		return -1;
-	return dry_run ? pending : cancel_rows(db, rows, pending, e);
 }

@@ -19,6 +19,7 @@ struct select {
 	int n_http;
 	/* NULL-terminated (an empty one matches nothing), or NULL: any. */
 	const char *const *codes, *const *custom_ids;
+	bool bare;                    /* what the answers say of tokens is not wanted */
 };
 /* "429,5xx" into http[]; "failed,retrying" into states; ERR_USAGE. */
 int select_http(struct select *f, const char *list, struct err *e) MUST_CHECK;
@@ -48,18 +49,14 @@ int select_custom_id(struct db *db, const struct batch *b, struct span custom_id
 			 int64_t *row, struct err *e) MUST_CHECK;
 
 /* Puts the chosen requests (default: failed, cancelled, expired) back and
- * reopens the batch.  Returns how many; ERR_STATE if its templates are gone. */
-int64_t select_retry(struct db *db, const struct batch *b,
-		      const struct select *f, struct err *e) MUST_CHECK;
+ * reopens the batch, its stamps cleared.  With window_ms it has a new completion
+ * window, from now on; without (0), one of the same length if the old one has
+ * passed.  Returns how many; ERR_STATE if its templates are gone. */
+int64_t select_retry(struct db *db, const struct batch *b, const struct select *f,
+		     int64_t window_ms, struct err *e) MUST_CHECK;
 
 /* How many those are now. */
 int64_t select_retry_count(struct db *db, const struct batch *b,
 			   const struct select *f, struct err *e) MUST_CHECK;
-
-/* Cancels single requests, those of them that are pending.  ERR_NOTFOUND,
- * before anything is changed, if the batch has not all of them.  Returns how
- * many were cancelled; with dry_run, how many would be. */
-int64_t select_cancel(struct db *db, const struct batch *b,
-		      const char *const *custom_ids, bool dry_run, struct err *e) MUST_CHECK;
 
 #endif

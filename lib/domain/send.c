@@ -7,7 +7,10 @@
 #include "base/mem.h"
 #include "base/safe.h"
 
-enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, SHOWN = 60, LIST_BYTES = 1024 };
+#define HOUR_MS INT64_C(3600000)
+#define DAY_MS (24 * HOUR_MS)
+
+enum { SHOWN = 60, LIST_BYTES = 1024 };
 
 /* The whole numbers: the name in JSON, the range, and the default. */
 static const struct member {
@@ -26,6 +29,7 @@ static const struct member {
 	MEMBER(total_ms, 1, 7 * DAY_MS, 600000),
 	MEMBER(max_response, 1, 512 << 20, 16 << 20),
 	MEMBER(no_idempotency_key, 0, 1, 0),
+	MEMBER(stop_before_ms, 0, 30 * DAY_MS, 0),
 #undef MEMBER
 };
 

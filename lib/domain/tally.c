@@ -9,16 +9,19 @@ enum { HOUR_MS = 3600 * 1000 };
 
 enum { Q_LOAD, Q_ADD, Q_END, Q_QUEUE, Q_SHARE, Q_USE };
 static const char *const texts[] = {
-	[Q_LOAD] = "SELECT status, answers FROM batches WHERE id = ?1",
+	[Q_LOAD] = "SELECT status, answers, expires_ms, recalled, EXISTS (SELECT 1 FROM races"
+		   " WHERE request > ?1 << 32 AND request < (?1 + 1) << 32)"
+		   " FROM batches WHERE id = ?1",
 	[Q_ADD] = "UPDATE batches SET pending = pending + ?2, processing = processing + ?3,"
 		  " completed = completed + ?4, failed = failed + ?5, cancelled = cancelled + ?6,"
 		  " expired = expired + ?7, retrying = retrying + ?8, answers = ?9,"
 		  " attempts = attempts + ?10, input_tokens = input_tokens + ?11,"
 		  " cached_tokens = cached_tokens + ?12, output_tokens = output_tokens + ?13,"
-		  " reasoning_tokens = reasoning_tokens + ?14"
-		  " WHERE id = ?1 RETURNING pending + processing",
-	[Q_END] = "UPDATE batches SET status = ?2, finalizing_ms = ?3,"
+		  " reasoning_tokens = reasoning_tokens + ?14, recalled = ?15"
+		  " WHERE id = ?1 RETURNING pending + processing, expired",
+	[Q_END] = "UPDATE batches SET status = ?2, finalizing_ms = ?3, recalled = 0,"
 		  " completed_ms = iif(?2 = 2, ?3, completed_ms),"
+		  " expired_ms = iif(?2 = 4, ?3, expired_ms),"
 		  " cancelled_ms = iif(?2 = 6, ?3, cancelled_ms) WHERE id = ?1",
 	[Q_QUEUE] = "UPDATE queues SET pending = pending + ?2, retrying = retrying + ?3"
 		    " WHERE id = ?1",
@@ -69,8 +72,16 @@ struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e)
 	}
 	struct tally_batch *b = &t->batches[t->n_batches++];
 	*b = (struct tally_batch){ .id = batch, .status = (enum batch_status)stmt_col_int(&q, 0),
-				   .answers = stmt_col_int(&q, 1) };
+				   .answers = stmt_col_int(&q, 1),
+				   .expires_ms = stmt_col_int(&q, 2),
+				   .recalled = stmt_col_int(&q, 3) != 0,
+				   .racing = stmt_col_int(&q, 4) != 0 };
 	return b;
+}
+
+bool tally_past(const struct tally_batch *b, int64_t now_ms)
+{
+	return b->expires_ms > 0 && b->expires_ms <= now_ms;
 }
 
 static struct tally_queue *queue_of(struct tally *t, int64_t queue)
@@ -159,11 +170,13 @@ void tally_fly_gone(struct tally *t, int64_t worker)
 			t->shares[i].in_flight = 0;
 }
 
-static int end_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, struct err *e)
+static int end_batch(struct tally *t, struct tally_batch *b, bool expired, int64_t now_ms,
+		     struct err *e)
 {
 	STMT(q, t->db, &tally_sql, Q_END);
 	stmt_int(&q, 1, b->id);
-	b->status = b->status == BATCH_CANCELLING ? BATCH_CANCELLED : BATCH_COMPLETED;
+	b->status = b->status == BATCH_CANCELLING ? BATCH_CANCELLED
+		    : expired ? BATCH_EXPIRED : BATCH_COMPLETED;
 	stmt_int(&q, 2, b->status);
 	stmt_int(&q, 3, now_ms);
 	b->ended = true;
@@ -183,14 +196,15 @@ static int flush_batch(struct tally *t, struct tally_batch *b, int64_t now_ms, s
 	stmt_int(&q, 12, b->cached_tokens);
 	stmt_int(&q, 13, b->output_tokens);
 	stmt_int(&q, 14, b->reasoning_tokens);
+	stmt_int(&q, 15, b->recalled);
 	int rc = stmt_step(&q, e);
 	if (rc == 0)
 		err_set(e, ERR_INTERNAL, "batch row %lld is gone", (long long)b->id);
 	if (rc <= 0)
 		return -1;
-	int64_t left = stmt_col_int(&q, 0);
+	int64_t left = stmt_col_int(&q, 0), expired = stmt_col_int(&q, 1);
 	if (left == 0 && !batch_terminal(b->status))
-		return end_batch(t, b, now_ms, e);
+		return end_batch(t, b, expired > 0, now_ms, e);
 	return 0;
 }
 

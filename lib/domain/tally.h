@@ -4,8 +4,9 @@
  * Every move of a request is told to the tally; tally_flush() writes one
  * UPDATE per batch and queue that was touched, and settles a batch whose last
  * request has ended: status and time stamps are in the file the moment the
- * last result is.  One tally per transaction, and one `now` for its moves and
- * the flush:
+ * last result is.  A batch that was being cancelled is cancelled then; else it
+ * has expired if a request of it has, or is completed.  One tally per
+ * transaction, and one `now` for its moves and the flush:
  *
  *     tally_begin(t) ... moves ... tally_flush(t, now, e) ... tx_commit() */
 #ifndef FSL_DOMAIN_TALLY_H
@@ -28,6 +29,8 @@ struct tally_batch {
 	int64_t id;
 	enum batch_status status;
 	int64_t answers;             /* number of the newest answer */
+	int64_t expires_ms;          /* 0: never */
+	bool recalled, racing;       /* there may be rows of it in recalls, in races */
 	int64_t delta[REQUEST_STATES], retrying, attempts;
 	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
 	bool touched, ended;         /* ended: became terminal by this flush */
@@ -63,9 +66,13 @@ struct tally {
 void tally_begin(struct tally *t, struct db *db);
 void tally_release(struct tally *t);
 
-/* The batch's line in the tally, valid until the next call; loads status and
- * answer number from the file.  NULL on error. */
+/* The batch's line in the tally, valid until the next call; loads what is known
+ * of it from the file.  NULL on error. */
 struct tally_batch *tally_batch(struct tally *t, int64_t batch, struct err *e) MUST_CHECK;
+
+/* Has its completion window passed?  Then nothing of it is started any more,
+ * and what is not answered for good expires. */
+bool tally_past(const struct tally_batch *b, int64_t now_ms);
 
 /* One request of the queue moves; `retrying`: on the pending side of the move
  * it has a due time.  To completed or failed: it is counted in the usage. */

@@ -3,31 +3,23 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/intmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "domain/claim.h"
+#include "domain/ending.h"
 #include "domain/file.h"
 #include "domain/worker.h"
 #include "engine/blocks.h"
+#include "engine/known.h"
 
-enum { SPARE_MAX = 1024, CHUNK = 512 };
-
-/* A batch that was met, and whether this run has started a request of it. */
-struct known {
-	struct target *target;
-	bool started;
-};
+enum { SPARE_MAX = 1024, CHUNK = 512, EXPIRE_CHUNK = 10000 };
 
 struct book {
 	struct scene scene;       /* connection, worker, limiter, health, times */
 	struct ledger_options o;  /* without what it points to, but for `version` */
-	struct send defaults;
 	struct claim *claim;
 	struct tally tally;
-	struct known *known;
-	int n_known, cap_known;
-	struct intmap by_batch;   /* index into known */
+	struct known known;       /* batches */
 	struct job_list spare;
 	bool hungry;              /* there may be something to claim */
 	bool again;               /* requests became pending in this transaction */
@@ -47,9 +39,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->scene.db = db;
 	b->scene.worker = worker;
 	b->o = *o;
-	b->defaults = (struct send)SEND_INIT;
-	if (o->defaults)
-		send_fill(&b->defaults, o->defaults);
+	known_init(&b->known, o->defaults);
 	b->claim = claim_new(o->batches, o->n_batches, o->user);
 	b->scene.limiter = limiter_new(worker, o->limits, !o->no_adaptive, o->jobs);
 	b->scene.health = health_new(&o->health);
@@ -66,35 +56,21 @@ void book_free(struct book *b)
 		return;
 	while ((j = job_pop(&b->spare)))
 		job_free(j);
-	for (int i = 0; i < b->n_known; i++)
-		target_free(b->known[i].target);
-	free(b->known);
-	intmap_release(&b->by_batch);
+	known_release(&b->known);
 	tally_release(&b->tally);
 	claim_free(b->claim);
 	limiter_free(b->scene.limiter);
 	health_free(b->scene.health);
-	send_release(&b->defaults);
 	free(b);
 }
 
-static struct known *known_of(struct book *b, int64_t batch, struct err *e)
+static struct known_batch *meet(struct book *b, int64_t batch, struct err *e)
 {
-	int64_t at;
+	bool fresh;
+	int64_t completed = 0;
+	struct known_batch *k = known_get(&b->known, b->scene.db, batch, &fresh, &completed, e);
 
-	if (intmap_get(&b->by_batch, batch, &at))
-		return &b->known[at];
-	struct batch row CLEANUP(batch_release) = BATCH_INIT;
-	if (batch_get(b->scene.db, batch, &row, e) < 0)
-		return NULL;
-	if (b->n_known == b->cap_known) {
-		b->cap_known = b->cap_known ? b->cap_known * 2 : 8;
-		b->known = mem_resize(b->known, (size_t)b->cap_known, sizeof *b->known);
-	}
-	struct known *k = &b->known[b->n_known];
-	*k = (struct known){ target_new(&row, &b->defaults), false };
-	intmap_set(&b->by_batch, batch, b->n_known++);
-	if (row.completed > 0)
+	if (k && fresh && completed > 0)
 		health_trust(b->scene.health, batch);
 	return k;
 }
@@ -200,7 +176,7 @@ static int put_back(struct book *b, const struct job *j, struct err *e)
 {
 	struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
 
-	if (request_release(&b->tally, b->scene.worker, &j->req, e) < 0)
+	if (request_release(&b->tally, b->scene.worker, &j->req, b->scene.now_ms, e) < 0)
 		return -1;
 	pending_again(b);
 	b->state.started--;
@@ -227,15 +203,8 @@ int book_settle(struct book *b, const struct job_list *ended, const struct job_l
 static int64_t attempt_limit(void *ctx, int64_t batch)
 {
 	struct book *b = ctx;
-	struct batch row CLEANUP(batch_release) = BATCH_INIT;
-	struct send builtin CLEANUP(send_release) = send_defaults();
-	struct err ignored = ERR_INIT;
 
-	if (batch_get(b->scene.db, batch, &row, &ignored) < 0)
-		return 1;
-	send_fill(&row.send, &b->defaults);
-	send_fill(&row.send, &builtin);
-	return row.send.retries + 1;
+	return known_attempts(&b->known, b->scene.db, batch);
 }
 
 int book_rescue(struct book *b, struct err *e)
@@ -247,6 +216,19 @@ int book_rescue(struct book *b, struct err *e)
 		pending_again(b);
 	}
 	return n;
+}
+
+int book_recall(struct book *b, const struct recall *r, struct err *e)
+{
+	uint32_t after = 0;
+
+	if (r->overdue && recall_overdue(&b->tally, b->scene.worker, b->scene.now_ms, e) < 0)
+		return -1;
+	if (r->expire && ending_some(&b->tally, r->expire, &after, EXPIRE_CHUNK, b->scene.now_ms,
+				     e) < 0)
+		return -1;
+	claim_forget(b->claim);
+	return 0;
 }
 
 /* The bucket that a request of this queue counts against. */
@@ -271,7 +253,7 @@ static void leave_some(const struct book *b, struct limiter_bucket *bucket)
 static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 {
 	struct book *b = ctx;
-	struct known *k = known_of(b, batch, e);
+	struct known_batch *k = meet(b, batch, e);
 	struct limiter_bucket *bucket = k ? bucket_of(b, queue, e) : NULL;
 
 	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
@@ -299,7 +281,7 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 static int start_one(struct book *b, const struct claim_row *row, struct job_list *fresh,
 		     struct err *e)
 {
-	struct known *k = known_of(b, request_batch(row->row), e);
+	struct known_batch *k = meet(b, request_batch(row->row), e);
 	struct limiter_bucket *bucket = k ? bucket_of(b, row->queue, e) : NULL;
 
 	if (!bucket)
@@ -449,7 +431,7 @@ static bool given_up(void *ctx, int64_t batch, int64_t queue)
 {
 	struct book *b = ctx;
 	struct err ignored = ERR_INIT;
-	const struct known *k = known_of(b, batch, &ignored);
+	const struct known_batch *k = meet(b, batch, &ignored);
 	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
 
 	if (k && k->target->problem.code != ERR_NONE)
@@ -469,30 +451,12 @@ int book_open(struct book *b, struct err *e)
 
 int book_count(struct book *b, struct err *e)
 {
-	struct ledger_state *s = &b->state;
-
-	s->total = s->done = s->done_failed = s->retrying = 0;
-	for (int i = 0; i < b->n_known; i++) {
-		struct batch row CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_get(b->scene.db, b->known[i].target->batch, &row, e) < 0)
-			return -1;
-		s->total += row.total;
-		s->done += row.completed + row.failed + row.cancelled + row.expired;
-		s->done_failed += row.failed + row.cancelled + row.expired;
-		s->retrying += row.retrying;
-	}
-	return 0;
+	return known_count(&b->known, b->scene.db, &b->state, e);
 }
 
 int64_t *book_batches(const struct book *b, int *n)
 {
-	int64_t *list = mem_alloc((size_t)(b->n_known + 1) * sizeof *list);
-
-	*n = 0;
-	for (int i = 0; i < b->n_known; i++)
-		if (b->known[i].started)
-			list[(*n)++] = b->known[i].target->batch;
-	return list;
+	return known_started(&b->known, n);
 }
 
 struct ledger_state *book_state(struct book *b)

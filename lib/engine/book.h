@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "domain/recall.h"
 #include "engine/desk.h"
 #include "engine/health.h"
 #include "engine/job.h"
@@ -32,6 +33,9 @@ void book_drop(struct book *b, struct job_list *jobs);
 
 /* What dead workers had in flight is pending again; how many. */
 int book_rescue(struct book *b, struct err *e) MUST_CHECK;
+
+/* Settles what is overdue, and some of what has expired. */
+int book_recall(struct book *b, const struct recall *r, struct err *e) MUST_CHECK;
 
 /* Starts at most `room` requests, which go to the end of `fresh`. */
 int book_start(struct book *b, int room, struct job_list *fresh, struct err *e) MUST_CHECK;

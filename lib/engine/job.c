@@ -178,6 +178,9 @@ static void write_message(struct job *j, struct span said, enum answer_kind kind
 		answer_message(said, kind, m);
 	if (j->target->secret) /* some servers repeat it */
 		safe_redact(m, span_of(j->target->secret));
+	if (j->decision.no_time)
+		str_addf(m, "%sno time for another attempt before the deadline",
+			 m->n > 0 ? ", " : "");
 	if (!j->decision.exhausted)
 		return;
 	int64_t n = (j->decision.throttled ? j->req.throttled : j->req.counted) + 1;
@@ -253,6 +256,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 	};
 	j->quota = f.quota;
 	j->decision = retry_decide(&j->target->send, &f, rng);
+	retry_deadline(&j->decision, j->req.expires_ms, j->target->send.stop_before_ms, now_wall_ms);
 	if (j->decision.verdict == VERDICT_COMPLETED)
 		return;
 	/* Due 0 means at once, and is for those that were never refused. */

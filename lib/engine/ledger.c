@@ -11,6 +11,7 @@
 #include "domain/worker.h"
 #include "engine/book.h"
 #include "engine/desk.h"
+#include "engine/watch.h"
 #include "store/tx.h"
 
 enum {
@@ -28,6 +29,7 @@ struct ledger {
 	struct db *db;
 	struct worker worker;
 	struct book *book;
+	struct watch watch;
 	struct ledger_state *mine; /* the book's; becomes `state` under the lock */
 	int bell;
 	pthread_t thread;
@@ -38,6 +40,7 @@ struct ledger {
 	struct desk_words words;
 	int outstanding;       /* jobs that the network thread has */
 	bool check_dead;
+	bool look;             /* somebody may have cancelled, or something expired */
 	int64_t suspect_until; /* monotonic: somebody may have died */
 	int64_t next_ms;       /* wall: when there may be something to start; -1: unknown */
 	int64_t version;       /* data_version last seen */
@@ -76,7 +79,8 @@ static int work(struct ledger *l, bool stop, struct err *e)
 {
 	if (book_begin(l->book, clock_wall_ms(), e) < 0 ||
 	    book_settle(l->book, &l->ended, &l->unsent, e) < 0 ||
-	    (l->check_dead && book_rescue(l->book, e) < 0))
+	    (l->check_dead && book_rescue(l->book, e) < 0) ||
+	    (watch_has_work(&l->watch) && book_recall(l->book, &l->watch.now, e) < 0))
 		return -1;
 	if (!stop && book_start(l->book, room(l), &l->fresh, e) < 0)
 		return -1;
@@ -115,10 +119,13 @@ static void hear(struct ledger *l, bool late)
 
 	if (db_version(l->db, &version, &ignored) == 0 && version != l->version) {
 		l->version = version;
+		l->look = true;
 		book_hungry(l->book);
 	}
 	if (l->next_ms > 0 && l->next_ms <= clock_wall_ms())
 		book_hungry(l->book);
+	if (watch_next(&l->watch) > 0 && watch_next(&l->watch) <= clock_wall_ms())
+		l->look = true;
 	/* A file that was closed may mean a process that died; the kernel may tell
 	 * so a moment before it gives the byte back. */
 	int64_t now = clock_mono_ms();
@@ -170,6 +177,10 @@ static void wait_for_news(struct ledger *l)
 		int64_t left = l->next_ms - clock_wall_ms();
 		wait = left < 0 ? 0 : left < wait ? left : wait;
 	}
+	if (watch_next(&l->watch) > 0) {
+		int64_t left = watch_next(&l->watch) - clock_wall_ms();
+		wait = left < 0 ? 0 : left < wait ? left : wait;
+	}
 	if (clock_mono_ms() < l->suspect_until && wait > SUSPECT_MS / 8)
 		wait = SUSPECT_MS / 8;
 	int n = poll(fds, 2, (int)wait);
@@ -205,6 +216,20 @@ static void give_up(struct ledger *l, const struct err *e)
 	publish(l);
 }
 
+/* Was something cancelled, or has it expired?  After our own work as well: a
+ * batch that expires does so in steps. */
+static int look(struct ledger *l, struct err *e)
+{
+	if (!l->look && !watch_has_work(&l->watch))
+		return 0;
+	l->look = false;
+	if (watch_look(&l->watch, l->db, clock_wall_ms(), &l->words, e) < 0)
+		return -1;
+	if (l->words.n > 0)
+		publish(l);
+	return 0;
+}
+
 static void *thread_main(void *arg)
 {
 	struct ledger *l = arg;
@@ -222,9 +247,11 @@ static void *thread_main(void *arg)
 		int least = l->outstanding < l->jobs ? 1 : l->jobs / 2 + 1;
 		bool start = book_is_hungry(l->book) && !o.stop &&
 			     capacity(l) - l->outstanding >= least;
-		bool busy = given || start || l->check_dead;
 		int64_t began_us = clock_mono_us();
-		int rc = busy ? cycle(l, o.stop, &e) : look_for_end(l, &e);
+		int rc = look(l, &e);
+		bool busy = given || start || l->check_dead || watch_has_work(&l->watch);
+		if (rc == 0)
+			rc = busy ? cycle(l, o.stop, &e) : look_for_end(l, &e);
 		if (rc == 0 && l->mine->stuck) {
 			log_note("the state file can be written again");
 			l->mine->stuck = false;
@@ -259,6 +286,7 @@ static void free_ledger(struct ledger *l)
 		while ((j = job_pop(lists[i])))
 			job_free(j);
 	desk_release(&l->desk);
+	watch_release(&l->watch);
 	book_free(l->book);
 	free(l->words.v);
 	if (l->bell >= 0)
@@ -292,6 +320,8 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	}
 	l->book = book_new(db, l->worker.id, o);
 	l->mine = book_state(l->book);
+	watch_init(&l->watch, l->worker.id, o->grace_ms);
+	l->look = true;
 	db_patience(db, PATIENCE_MS);
 	if (pthread_create(&l->thread, NULL, thread_main, l) != 0)
 		BUG("cannot start a thread");

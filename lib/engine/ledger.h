@@ -42,6 +42,7 @@ struct ledger_options {
 	int64_t fail_stop;          /* halt when so many have failed; 0: never */
 	bool forever;               /* nothing left is no reason to end */
 	const char *version, *config; /* of the worker's row */
+	int64_t grace_ms;           /* what may fly on after its batch has expired */
 	bool alone;                 /* ERR_HELD if another worker lives */
 };
 

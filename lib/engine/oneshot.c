@@ -31,7 +31,8 @@ static int known_file(struct db *db, const char *path, struct file *f, struct er
 }
 
 /* The batch was there. */
-static int found(struct db *db, struct oneshot *o, struct batch *out, struct err *e)
+static int found(struct db *db, const struct create *c, struct oneshot *o, struct batch *out,
+		 struct err *e)
 {
 	const struct select all = { 0 }; /* whatever did not complete */
 
@@ -39,7 +40,7 @@ static int found(struct db *db, struct oneshot *o, struct batch *out, struct err
 	o->resumed = !o->finished;
 	if (!o->finished || !o->retry_failed)
 		return 0;
-	o->reopened = select_retry(db, out, &all, e);
+	o->reopened = select_retry(db, out, &all, c->batch.window_ms, e);
 	if (o->reopened < 0)
 		return -1;
 	o->finished = o->reopened == 0;
@@ -68,13 +69,13 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
 	if (!o->fresh) {
 		int rc = batch_by_identity(db, batch_identity(f.hash, &c->batch), out, e);
 		if (rc != 0)
-			return rc < 0 ? -1 : found(db, o, out, e);
+			return rc < 0 ? -1 : found(db, c, o, out, e);
 	}
 	bool existed;
 	if (batch_create(db, &c->batch, out, &existed, e) < 0)
 		return -1;
 	o->made = existed ? NULL : &c->batch;
-	return existed ? found(db, o, out, e) : 0;
+	return existed ? found(db, c, o, out, e) : 0;
 }
 
 void oneshot_tell(struct db *db, const struct oneshot *o, const struct batch *b)

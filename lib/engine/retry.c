@@ -64,3 +64,13 @@ struct retry_decision retry_decide(const struct send *s, const struct retry_fact
 								     : RETRY_AFTER_MAX_MS;
 	return d;
 }
+
+void retry_deadline(struct retry_decision *d, int64_t expires_ms, int64_t stop_before_ms,
+		    int64_t now_ms)
+{
+	if (d->verdict != VERDICT_RETRY || !d->counts || expires_ms <= now_ms ||
+	    now_ms + d->delay_ms < expires_ms - stop_before_ms)
+		return;
+	d->verdict = VERDICT_FAILED;
+	d->no_time = true;
+}

@@ -39,11 +39,19 @@ struct retry_decision {
 	enum request_verdict verdict;
 	bool counts, throttled;
 	bool exhausted;         /* it would have been tried again, but has had its attempts */
+	bool no_time;           /* … but there is none left, see retry_deadline() */
 	int64_t delay_ms;       /* VERDICT_RETRY */
 };
 
 struct retry_decision retry_decide(const struct send *s, const struct retry_facts *f,
 				   struct rng *rng);
+
+/* The batch expires at expires_ms (0: never), and no retry may be due within
+ * stop_before_ms of it: one that would be fails now, unless it does not count
+ * against --retries; that one waits and expires.  After the expiry nothing is
+ * left to decide here. */
+void retry_deadline(struct retry_decision *d, int64_t expires_ms, int64_t stop_before_ms,
+		    int64_t now_ms);
 
 /* The upper end of the delay after n earlier tries. */
 int64_t retry_ceiling(const struct send *s, int64_t n);

@@ -21,7 +21,7 @@ end() {
 	wait "$worker" 2>/dev/null
 }
 
-server_start API --rule 'model=slow => hang' --rule 'model=busy => status=503 ; header="retry-after: 600"'
+server_start API --rule 'model=slow => hang' --rule 'model=busy => status=503'
 export FSL_BASE_URL="$API_URL"
 
 status_is 5 "no state file" fsl-batch queue
@@ -73,7 +73,7 @@ is "$(cat out)" "" "nothing waits"
 # --- again
 
 lines busy 2 >busy.jsonl
-fsl-batch create --name four busy.jsonl >/dev/null
+fsl-batch create --name four --retry-delay 1h --retry-max-delay 1h busy.jsonl >/dev/null
 run four
 ok "a retry that is not due" eventually queue_is "busy	0	2	0	waits to be tried again" || fsl-batch queue
 next=$(date -d "$(fsl-batch queue --columns next)" +%s)

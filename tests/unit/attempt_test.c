@@ -76,7 +76,7 @@ static void test_groups(struct db *db)
 	fixture_fail(db, request_row(id, 4), 400, NULL, "bad");
 	fixture_fail(db, request_row(id, 5), 400, NULL, "worse");
 	fixture_complete(db, request_row(id, 6), "{}");
-	fixture_must(batch_cancel(db, id, &e) == 1, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 1, "cancel", &e);
 	CHECK_INT(attempt_groups(db, &b, on_group, &got, &e), 4, "four kinds of failure");
 	CHECK_STR(str_z(&got), "400 - 2 2 r2 bad, 0 connect_error 1 1 r1 refused, 404 - 1 3 r3 gone, "
 		  "400 - 1 5 r5 worse", "most first, then by the line of the example");

@@ -177,6 +177,19 @@ static void test_find(struct db *db)
 		  "but not of another user");
 }
 
+static void test_window(struct db *db)
+{
+	struct batch_new n = fixture_new(fixture_lines(db, 1));
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct err e = ERR_INIT;
+	bool existed;
+
+	n.window_ms = 3600000;
+	CHECK(batch_create(db, &n, &b, &existed, &e) == 0 && b.window_ms == 3600000 &&
+	      b.expires_ms == b.in_progress_ms + 3600000,
+	      "a batch with a completion window expires so long after it is there");
+}
+
 static void test_cancel(struct db *db)
 {
 	int64_t file = fixture_lines(db, 5), id = fixture_batch(db, file);
@@ -187,12 +200,12 @@ static void test_cancel(struct db *db)
 	fixture_send(db, request_row(id, 2), NULL);
 	fixture_retry(db, request_row(id, 3), 500, clock_wall_ms() + 100000);
 	check_counters(db, id, "one done, one in flight, one retrying");
-	CHECK_INT(batch_cancel(db, id, &e), 3, "pending requests are cancelled");
+	CHECK_INT(ending_cancel(db, id, false, &e), 3, "pending requests are cancelled");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_CANCELLING && b.cancelling_ms > 0 && b.processing == 1,
 	      "what is in flight stays its worker's");
 	check_counters(db, id, "cancelling");
-	CHECK_INT(batch_cancel(db, id, &e), 0, "twice is fine");
+	CHECK_INT(ending_cancel(db, id, false, &e), 0, "twice is fine");
 	CHECK_INT(batch_exit(&b), 4, "exit 4 while it is not terminal");
 	CHECK_STR(batch_outcome(&b), NULL, "and no outcome");
 	CHECK(batch_delete(db, id, &e) < 0 && e.code == ERR_STATE, "and it cannot be deleted");
@@ -212,10 +225,10 @@ static void test_cancel(struct db *db)
 	      "its last request cancels the batch");
 	CHECK_INT(batch_exit(&b), 3, "exit 3: some were completed");
 	CHECK_STR(batch_outcome(&b), "cancelled", "its outcome");
-	CHECK_INT(batch_cancel(db, id, &e), 0, "a terminal batch is left alone");
+	CHECK_INT(ending_cancel(db, id, false, &e), 0, "a terminal batch is left alone");
 
 	id = fixture_batch(db, file);
-	CHECK_INT(batch_cancel(db, id, &e), 5, "nothing in flight:");
+	CHECK_INT(ending_cancel(db, id, false, &e), 5, "nothing in flight:");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_CANCELLED, "the batch is cancelled at once");
 	CHECK_INT(batch_exit(&b), 1, "exit 1: none was completed");
@@ -247,7 +260,7 @@ static void test_cancel_rescues(struct db *db)
 	waitpid(child, NULL, 0);
 	fixture_get(db, id, &b);
 	CHECK_INT(b.processing, 1, "a dead worker's request looks as if it was in flight");
-	CHECK_INT(batch_cancel(db, id, &e), 3, "cancel takes it back");
+	CHECK_INT(ending_cancel(db, id, false, &e), 3, "cancel takes it back");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_CANCELLED && b.cancelled == 3, "and the batch ends");
 	check_counters(db, id, "cancelled after a death");
@@ -300,7 +313,7 @@ static void test_delete(struct db *db)
 	im.automatic = true;
 	fixture_must(import_run(db, &im, &f, &e) == 0 && f.automatic, "import", &e);
 	int64_t one = fixture_batch(db, f.id), two = fixture_batch(db, f.id);
-	fixture_must(batch_cancel(db, one, &e) == 1 && batch_cancel(db, two, &e) == 1, "cancel", &e);
+	fixture_must(ending_cancel(db, one, false, &e) == 1 && ending_cancel(db, two, false, &e) == 1, "cancel", &e);
 	fixture_must(batch_delete(db, one, &e) == 0, "delete", &e);
 	file = f.id;
 	CHECK(file_get(db, file, &f, &e) == 0 && !f.deleted,
@@ -394,6 +407,7 @@ int main(void)
 	test_texts();
 	test_create(db);
 	test_find(db);
+	test_window(db);
 	test_cancel(db);
 	test_cancel_rescues(db);
 	test_delete(db);

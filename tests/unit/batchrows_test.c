@@ -56,7 +56,7 @@ static void test_leave(struct db *db)
 	CHECK(r.slot >= SIDE_LOADER_FIRST, "a loader's byte");
 	CHECK(batchrows_hide(&r, id, &e) < 0 && e.code == ERR_STATE && r.id == 0,
 	      "a batch that has not ended is not hidden");
-	fixture_must(batch_cancel(db, id, &e) == 2, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 2, "cancel", &e);
 	CHECK(batchrows_hide(&r, id, &e) == 0 && r.id == id, "one that has ended is");
 	int slot = r.slot;
 	batchrows_leave(&r);

@@ -308,7 +308,7 @@ static void reading_ahead(void)
 	CHECK_STR(take(c, 2), "1/12 1/13", "after its rollback and claim_forget() they come again");
 	rows_begin(&r);
 	CHECK_INT(request_release(&r.t, 1, &(struct request_started){
-			.row = request_row(id, 1), .n = 1, .bucket = 1 }, &e), 1, "a request is put back");
+			.row = request_row(id, 1), .n = 1, .bucket = 1 }, r.now, &e), 1, "a request is put back");
 	rows_commit(&r);
 	claim_forget(c);
 	CHECK_STR(take(c, 2), "1/1 1/14", "after claim_forget() it is seen");

@@ -185,6 +185,8 @@ static void test_rest(void)
 	o.if_absent = true;
 	CHECK(refused(&o), "--if-absent without --name");
 	o.if_absent = false;
+	o.window_ms = 86400000;
+	CHECK(make(&o) == 0 && c.batch.window_ms == 86400000, "the completion window");
 	o.priority = 1001;
 	CHECK(refused(&o), "a priority that is too high");
 }

@@ -170,7 +170,7 @@ static void test_retried(struct db *db)
 
 	fixture_fail(db, request_row(id, 1), 400, NULL, "{}");
 	fixture_get(db, id, &b);
-	fixture_must(select_retry(db, &b, &f, &e) == 1, "retry", &e);
+	fixture_must(select_retry(db, &b, &f, 0, &e) == 1, "retry", &e);
 	CHECK(has(inspect(db, id, EXCHANGE_TEXT, 0), "00000001-r1\n"),
 	      "a retried request has another idempotency key");
 }

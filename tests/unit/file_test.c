@@ -231,7 +231,7 @@ static void deleting(struct db *db)
 	struct file f CLEANUP(file_release) = get(db, id);
 	CHECK(!f.deleted && f.name, "nothing has changed");
 
-	fixture_must(batch_cancel(db, batch, &e) >= 0, "batch_cancel", &e);
+	fixture_must(ending_cancel(db, batch, false, &e) >= 0, "ending_cancel", &e);
 	CHECK_INT(file_check_delete(db, id, &e), 0, "a terminal batch does not need it");
 	CHECK(file_delete(db, id, &e) == 0, "it can be deleted");
 	file_release(&f);
@@ -288,7 +288,7 @@ static void sweeping(struct db *db)
 	ROWS_DO(raw, "UPDATE files SET automatic = 1 WHERE id = ?1", id);
 	int64_t batch = fixture_batch(db, id);
 	CHECK(file_sweep(db, &e) == 0 && lines_of(id) == 3, "an automatic file stays with its batch");
-	fixture_must(batch_cancel(db, batch, &e) == 3 && batch_delete(db, batch, &e) == 0, "batch", &e);
+	fixture_must(ending_cancel(db, batch, false, &e) == 3 && batch_delete(db, batch, &e) == 0, "batch", &e);
 	CHECK(gone(db, id), "and goes with it");
 
 	/* Another connection is another process to the side file. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "domain/answer.h"
 #include "domain/batch.h"
+#include "domain/ending.h"
 #include "domain/import.h"
 #include "domain/request.h"
 #include "store/tx.h"

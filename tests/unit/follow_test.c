@@ -114,7 +114,7 @@ static void test_wait(struct db *db)
 
 	CHECK_INT(follow_wait(db, ids, 2, false, -1, &e), FOLLOW_NOBODY,
 		  "no worker lives: it does not wait");
-	fixture_must(batch_cancel(db, ids[0], &e) == 1, "cancel", &e);
+	fixture_must(ending_cancel(db, ids[0], false, &e) == 1, "cancel", &e);
 	CHECK_INT(follow_wait(db, ids, 2, true, -1, &e), FOLLOW_ENDED, "any has ended");
 	CHECK_INT(follow_wait(db, ids, 1, false, -1, &e), FOLLOW_ENDED,
 		  "one that has ended needs no worker");
@@ -144,7 +144,7 @@ static void test_exit(struct db *db)
 	CHECK_INT(follow_exit(db, ids, 2, true, -1, &e), 0, "any: of those that have ended");
 	fixture_fail(db, request_row(ids[1], 2), 400, NULL, "{}");
 	CHECK_INT(follow_exit(db, ids, 2, false, -1, &e), 3, "some failed");
-	fixture_must(batch_cancel(db, ids[2], &e) == 2, "cancel", &e);
+	fixture_must(ending_cancel(db, ids[2], false, &e) == 2, "cancel", &e);
 	CHECK_INT(follow_exit(db, ids, 3, false, -1, &e), 1, "the worst: nothing succeeded");
 }
 

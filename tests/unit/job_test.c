@@ -240,6 +240,16 @@ static void judging(void)
 	last->req.counted = 5;
 	end_call(last, HTTP_ANSWERED, 500, "{\"error\":{\"message\":\"busy\"}}");
 	CHECK_STR(job_end(last, 9).message, "busy, after 6 attempts", "the last says how many it had");
+	JOB(hurried, t, LINE(""));
+	hurried->req.expires_ms = 5000 + 1;
+	hurried->req.counted = 2;
+	t->send.stop_before_ms = 10;
+	end_call(hurried, HTTP_ANSWERED, 500, "{\"error\":{\"message\":\"busy\"}}");
+	t->send.stop_before_ms = 0;
+	end = job_end(hurried, 9);
+	CHECK_INT(end.verdict, VERDICT_FAILED, "one that could not be tried before the deadline fails");
+	CHECK_STR(end.message, "busy, no time for another attempt before the deadline",
+		  "and says why");
 	JOB(silent, t, LINE(""));
 	silent->req.throttled = 99;
 	end_call(silent, HTTP_ANSWERED, 429, "");

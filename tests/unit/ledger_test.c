@@ -364,7 +364,7 @@ static void odd_rows(void)
 	ROWS_DO(raw, "BEGIN IMMEDIATE"); /* as who rescued it */
 	ROWS_DO(raw, "DELETE FROM flights WHERE request = ?1", j->req.row);
 	ROWS_DO(raw, "UPDATE shares SET in_flight = in_flight - 1");
-	ROWS_DO(raw, "UPDATE requests SET state = 4 WHERE id = ?1", j->req.row);
+	ROWS_DO(raw, "UPDATE requests SET state = 4, tries = 0 WHERE id = ?1", j->req.row);
 	ROWS_DO(raw, "UPDATE batches SET processing = processing - 1, cancelled = 1");
 	ROWS_DO(raw, "COMMIT");
 	answer(j, 200);

@@ -173,7 +173,7 @@ static void test_finished(void)
 	      "--retry-failed: what failed is open again");
 	is_told(&retry, id, "1 requests", "reopened");
 	CHECK(batch_of(text, &plain, &retry) == id && retry.resumed, "once");
-	fixture_must(batch_cancel(db, id, &e) == 1, "batch_cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 1, "ending_cancel", &e);
 	CHECK(batch_of(text, &plain, &o) == id && o.finished, "it was cancelled");
 	is_told(&o, id, "--retry-failed", "ended, not all completed");
 	named.key = "env:A";

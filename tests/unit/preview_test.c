@@ -1,4 +1,5 @@
 /* preview: what fsl-run -n says, and that it changes nothing. */
+#include "domain/ending.h"
 #include "engine/preview.h"
 
 #include <unistd.h>
@@ -206,7 +207,7 @@ static void batches(struct db *db)
 	has(say(&p), "# in all 3 requests,", "a batch that was named");
 	fixture_complete(db, request_row(a, 1), "{}");
 	has(say(&p), "# 1 request to http://127.0.0.1:1/v1, model m-1, no key\n", "only what is left");
-	fixture_must(batch_cancel(db, a, &e) >= 0, "batch_cancel", &e);
+	fixture_must(ending_cancel(db, a, false, &e) >= 0, "ending_cancel", &e);
 	CHECK_STR(say(&p), "# nothing would be sent\n", "nothing of one that was cancelled");
 	p.json = true;
 	CHECK_STR(say(&p), "", "which is no line of JSON");

@@ -235,7 +235,7 @@ static void test_add(void)
 	ROWS_DO(raw, "UPDATE batches SET pending = pending - 4, expired = 4 WHERE id = ?1", some);
 	r = (struct report){ 0 };
 	CHECK(report_add(&r, db, some, &e) == 0 && reports(&r, 3, 6, 11, 1), "expired is failed");
-	fixture_must(batch_cancel(db, fresh, &e) == 10, "batch_cancel", &e);
+	fixture_must(ending_cancel(db, fresh, false, &e) == 10, "ending_cancel", &e);
 	r = (struct report){ 0 };
 	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 0, 10, 0, 1), "so is cancelled");
 	CHECK(report_add(&r, db, 1 << 20, &e) < 0 && e.code == ERR_NOTFOUND &&

@@ -70,7 +70,7 @@ static int released(int64_t worker, int64_t row, int64_t n)
 	struct request_started s = { .row = row, .n = n, .bucket = 1 };
 
 	rows_begin(&r);
-	int rc = request_release(&r.t, worker, &s, &e);
+	int rc = request_release(&r.t, worker, &s, r.now, &e);
 	rows_must(rc >= 0, "request_release", e.msg);
 	return rows_commit(&r) == 0 ? rc : -2;
 }
@@ -240,7 +240,6 @@ static void again(void)
 static void cancelling(void)
 {
 	struct err e = ERR_INIT;
-	uint32_t after = 0;
 	int64_t id = rows_batch(&r, 1, 12, 0);
 	struct request_started one = started(ME, request_row(id, 2)),
 		two = started(ME, request_row(id, 3));
@@ -249,21 +248,19 @@ static void cancelling(void)
 		ok = rows_end(&three, ME, VERDICT_COMPLETED);
 
 	rows_begin(&r);
-	CHECK_INT(request_cancel(&r.t, request_row(id, 12), &e), 1, "a pending request is cancelled");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 12), &e), 0, "once");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 2), &e), 0, "one in flight is not");
-	CHECK_INT(request_cancel(&r.t, request_row(id, 99), &e), 0, "nor one that is not there");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 12), false, 1, &e), 1,
+		  "a pending request is cancelled");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 12), false, 1, &e), 0, "once");
+	CHECK_INT(request_cancel(&r.t, request_row(id, 99), false, 1, &e), 0,
+		  "one that is not there is not");
 	CHECK_INT(rows_commit(&r), 0, "the counters are those of the rows");
 	ROWS_DO(r.raw, "UPDATE batches SET status = 5 WHERE id = ?1", id);
 	rows_begin(&r);
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 3, &e), 3,
-		  "three pending requests are cancelled");
-	CHECK_INT(after, 6, "the first of them, up to line 6");
-	CHECK_INT(rows_commit(&r), 0, "with counters");
-	rows_begin(&r);
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 100, &e), 5, "then the others");
-	CHECK_INT(request_cancel_some(&r.t, id, &after, 100, &e), 0, "and no more");
-	CHECK_INT(rows_commit(&r), 0, "with counters");
+	for (uint32_t line = 5; line < 12; line++)
+		rows_must(request_cancel(&r.t, request_row(id, line), false, 1, &e) >= 0, "cancel",
+			  e.msg);
+	rows_must(request_cancel(&r.t, request_row(id, 1), false, 1, &e) == 1, "cancel", e.msg);
+	CHECK_INT(rows_commit(&r), 0, "one by one");
 	r.now = 3000;
 	CHECK_INT(settled(&end), 1, "a retry in a batch that is being cancelled");
 	CHECK_INT(state(one.row), REQUEST_CANCELLED, "becomes cancelled");
@@ -279,6 +276,97 @@ static void cancelling(void)
 		  "with the last one the batch is cancelled, in the same transaction");
 	CHECK_INT(reopened(two.row), 1, "a cancelled request is reopened");
 	r.now = 1000;
+}
+
+static void expiring(void)
+{
+	int64_t id = rows_batch(&r, 1, 6, 0);
+	struct request_started one = started(ME, request_row(id, 1)), s;
+	struct request_started two = started(ME, request_row(id, 2));
+	struct request_started three = started(ME, request_row(id, 3));
+	struct request_started four = started(ME, request_row(id, 4));
+
+	CHECK_INT(one.expires_ms, 0, "what is started knows that its batch never expires");
+	ROWS_DO(r.raw, "UPDATE batches SET expires_ms = 2000 WHERE id = ?1", id);
+	r.now = 1999;
+	rows_begin(&r);
+	CHECK_INT(rows_start(&r, ME, request_row(id, 5), &s), 1, "before the expiry one is started");
+	CHECK_INT(s.expires_ms, 2000, "and knows when it is");
+	rows_commit(&r);
+	CHECK_INT(released(ME, s.row, 1), 1, "put back");
+	CHECK_INT(state(s.row), REQUEST_PENDING, "it is pending");
+	r.now = 2000;
+	rows_begin(&r);
+	CHECK_INT(rows_start(&r, ME, request_row(id, 5), &s), 0, "from then on nothing is started");
+	tx_end(&r.tx);
+	struct request_end end = rows_end(&one, ME, VERDICT_RETRY);
+	CHECK_INT(settled(&end), 1, "what was in flight and would be tried again");
+	CHECK_INT(state(one.row), REQUEST_EXPIRED, "expires");
+	CHECK_STR(attempt(one.row, 1), "1 900 100 500 - 2 - it is broken", "its attempt is the last");
+	CHECK_STR(rest(one.row), "0 1 1 0 0 -", "and it has no answer");
+	end = rows_end(&two, ME, VERDICT_COMPLETED);
+	CHECK_INT(settled(&end), 1, "a result is kept");
+	CHECK_INT(state(two.row), REQUEST_COMPLETED, "as completed");
+	CHECK_INT(released(ME, three.row, 1), 1, "what was not sent");
+	CHECK_INT(state(three.row), REQUEST_EXPIRED, "expires");
+	CHECK_STR(rest(three.row), "0 0 0 0 0 -", "without an attempt");
+	CHECK_INT(rescued(ME, 5), 1, "what a dead worker had in flight");
+	CHECK_INT(state(four.row), REQUEST_EXPIRED, "expires too");
+	CHECK_INT(reopened(one.row), 1, "an expired request is reopened");
+	r.now = 1000;
+}
+
+static void recalling(void)
+{
+	struct err e = ERR_INIT;
+	int64_t id = rows_batch(&r, 1, 6, 0);
+	struct request_started s[5];
+
+	for (uint32_t i = 0; i < 5; i++)
+		s[i] = started(ME, request_row(id, i + 1));
+	rows_begin(&r);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_INT(request_cancel(&r.t, s[i].row, i > 1, 1500 + i, &e), 2,
+			  "a request in flight is cancelled as well");
+	CHECK_INT(request_cancel(&r.t, s[0].row, true, 1600, &e), 2, "a second time at once");
+	CHECK_INT(request_cancel(&r.t, s[2].row, true, 1700, &e), 2, "or again");
+	CHECK_INT(request_cancel(&r.t, s[3].row, false, 1800, &e), 2, "whatever comes later");
+	CHECK_INT(rows_commit(&r), 0, "the counters are those of the rows");
+	CHECK_INT(state(s[0].row), REQUEST_PROCESSING, "it stays in flight");
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT group_concat(at_ms || ' ' || now, ', ') FROM"
+			    " (SELECT * FROM recalls ORDER BY request)"), "1600 1, 1501 0, 1502 1, 1503 1",
+		  "the time is that of the first order to cut it off");
+	struct request_end end = rows_end(&s[0], ME, VERDICT_RETRY);
+	CHECK_INT(settled(&end), 1, "what would be tried again");
+	CHECK_INT(state(s[0].row), REQUEST_CANCELLED, "is cancelled");
+	end = rows_end(&s[1], ME, VERDICT_COMPLETED);
+	CHECK_INT(settled(&end), 1, "a result is kept");
+	CHECK_INT(state(s[1].row), REQUEST_COMPLETED, "as completed");
+	CHECK_INT(released(ME, s[2].row, 1), 1, "what was not sent");
+	CHECK_INT(state(s[2].row), REQUEST_CANCELLED, "is cancelled");
+	CHECK_INT(rescued(ME, 9), 2, "of what a dead worker had in flight");
+	CHECK(state(s[3].row) == REQUEST_CANCELLED && state(s[4].row) == REQUEST_PENDING,
+	      "what was cancelled is, the rest is pending");
+	CHECK_INT(ROWS_INT(r.raw, "SELECT count(*) FROM recalls"), 0, "and nothing is recalled then");
+	CHECK_INT(of_row("SELECT status FROM batches WHERE id = ?1", id), BATCH_IN_PROGRESS,
+		  "the batch goes on");
+}
+
+static void interrupting(void)
+{
+	struct err e = ERR_INIT;
+	int64_t id = rows_batch(&r, 1, 3, 0), row = request_row(id, 1);
+	struct request_started s = started(ME, row);
+	struct request_end end = { .row = row, .queue = s.queue, .bucket = 1, .worker = ME, .n = 2,
+				   .started_ms = 1000, .verdict = VERDICT_RETRY, .message = "why" };
+
+	rows_begin(&r);
+	CHECK_INT(request_interrupt(&r.t, &end, r.now, &e), 0, "another attempt is not interrupted");
+	end.n = 1;
+	CHECK_INT(request_interrupt(&r.t, &end, r.now, &e), 1, "this one is");
+	CHECK_INT(rows_commit(&r), 0, "with counters");
+	CHECK_STR(attempt(row, 1), "1 1000 - - interrupted 0 0 why", "its attempt says so");
+	CHECK_STR(rest(row), "0 1 1 0 0 -", "and counts");
 }
 
 static void rescuing(void)
@@ -370,6 +458,9 @@ int main(void)
 	failing();
 	again();
 	cancelling();
+	expiring();
+	recalling();
+	interrupting();
 	rescuing();
 	numbering();
 	rows_close(&r);

@@ -77,7 +77,7 @@ static void test_lines(struct db *db)
 	fixture_fail(db, request_row(id, 3), 0, "connect_error", "Connection refused");
 	/* An answer that came but is none: its status does not make it one. */
 	fixture_fail(db, request_row(id, 4), 200, "truncated", "{}");
-	fixture_must(batch_cancel(db, id, &e) == 1, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 1, "cancel", &e);
 	read_all(db, id, both, NULL, &g, &c);
 	fixture_get(db, id, &b);
 	id_hex(b.uuid, hex);
@@ -171,7 +171,7 @@ static void test_order(struct db *db)
 	read_all(db, id, both, NULL, &g, &c);
 	CHECK_STR(ids_of(&g, ids, sizeof ids), "r2 r4 r6", "in the order of the input");
 
-	fixture_must(batch_cancel(db, id, &e) == 3, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 3, "cancel", &e);
 	read_all(db, id, o, &after, &g, &c);
 	CHECK_STR(ids_of(&g, ids, sizeof ids), "r1 r3 r5",
 		  "what was cancelled comes at the end, when the batch is terminal");
@@ -205,7 +205,7 @@ static void test_pages(struct db *db)
 
 	for (uint32_t line = 1; line <= 700; line++)
 		fixture_complete(db, request_row(id, line), "{}");
-	fixture_must(batch_cancel(db, id, &e) == N - 700, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == N - 700, "cancel", &e);
 	read_all(db, id, both, NULL, &g, &c);
 	CHECK_INT(g.n, N, "every line, over several pages, in input order");
 	o.completion_order = true;

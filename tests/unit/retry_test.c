@@ -126,6 +126,39 @@ static void check_throttling(struct send s)
 	      "429 insufficient_quota is final: more tries do not fill a purse");
 }
 
+static void check_deadline(void)
+{
+	static const struct { int64_t expires, stop_before, now, delay; bool no_time; const char *rule; }
+	all[] = {
+		{ 0, 0, 1000, 500, false, "without a window there is time" },
+		{ 2000, 0, 1000, 999, false, "a retry before the expiry" },
+		{ 2000, 0, 1000, 1000, true, "one at the expiry would not be sent" },
+		{ 2000, 0, 1000, 3600000, true, "nor one behind it" },
+		{ 2000, 300, 1000, 699, false, "--stop-before-deadline: before it" },
+		{ 2000, 300, 1000, 700, true, "from it on" },
+		{ 2000, 5000, 1000, 0, true, "it may be longer than the window" },
+		{ 2000, 300, 1999, 0, true, "in it there is no time" },
+		{ 2000, 300, 2000, 0, false, "past the expiry the batch decides" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct retry_decision d = { .verdict = VERDICT_RETRY, .counts = true,
+					    .delay_ms = all[i].delay };
+		retry_deadline(&d, all[i].expires, all[i].stop_before, all[i].now);
+		CHECK(d.no_time == all[i].no_time && d.counts && !d.exhausted &&
+		      d.verdict == (all[i].no_time ? VERDICT_FAILED : VERDICT_RETRY), "%s",
+		      all[i].rule);
+	}
+	struct retry_decision d = { .verdict = VERDICT_RETRY, .throttled = true, .delay_ms = 5000 };
+	retry_deadline(&d, 2000, 0, 1000);
+	CHECK(d.verdict == VERDICT_RETRY && !d.no_time, "what does not count waits, and expires");
+	d = (struct retry_decision){ .verdict = VERDICT_FAILED, .counts = true, .exhausted = true };
+	retry_deadline(&d, 2000, 0, 1999);
+	CHECK(d.exhausted && !d.no_time, "what fails for another reason does so");
+	d = (struct retry_decision){ .verdict = VERDICT_COMPLETED };
+	retry_deadline(&d, 2000, 0, 1999);
+	CHECK_INT(d.verdict, VERDICT_COMPLETED, "an answer is an answer");
+}
+
 static void check_ceiling(struct send s)
 {
 	s.retry_delay_ms = 1000;
@@ -230,6 +263,7 @@ int main(void)
 	check_own_list(copy);
 	check_counting(copy);
 	check_throttling(copy);
+	check_deadline();
 	check_ceiling(copy);
 	check_jitter(copy);
 	check_retry_after(copy);

@@ -1,3 +1,4 @@
+#include "domain/ending.h"
 #include "domain/reuse.h"
 
 #include <sys/resource.h>
@@ -204,7 +205,7 @@ static void test_states(void)
 	int64_t old = fixture_batch(db, fixture_file(db, THREE("a")));
 
 	CHECK_INT(reused(THREE("b"), &b), 0, "what is pending is no source");
-	fixture_must(batch_cancel(db, b.id, &e) == 3, "cancel", &e);
+	fixture_must(ending_cancel(db, b.id, false, &e) == 3, "cancel", &e);
 	fixture_fail(db, request_row(old, 1), 400, NULL, "no");
 	fixture_send(db, request_row(old, 2), NULL);
 	fixture_complete(db, request_row(old, 3), "{}");
@@ -229,7 +230,7 @@ static void test_newest(void)
 	CHECK_INT(reused(THREE("c"), &b), 3, "of several answers");
 	CHECK_STR(body_of(b.id, 1), "{\"a\":\"3\"}", "the one of the newest batch");
 	CHECK_STR(body_of(b.id, 2), "{\"a\":\"2\"}", "that has one");
-	fixture_must(batch_cancel(db, three, &e) == 2, "cancel", &e);
+	fixture_must(ending_cancel(db, three, false, &e) == 2, "cancel", &e);
 	for (int64_t id = b.id; id > one; id--)
 		fixture_must(batch_delete(db, id, &e) == 0, "delete", &e);
 	CHECK_INT(reused(THREE("c"), &b), 3, "what was deleted is none");
@@ -269,7 +270,7 @@ static void test_age(void)
 	answer(old, "x");
 	make_older(old, 2 * HOUR);
 	CHECK_INT(create(n, HOUR, &b), 0, "an answer that is too old");
-	fixture_must(batch_cancel(db, b.id, &e) == 3, "cancel", &e);
+	fixture_must(ending_cancel(db, b.id, false, &e) == 3, "cancel", &e);
 	CHECK_INT(create(n, 3 * HOUR, &b), 3, "one that is not");
 	int64_t copy = b.id;
 	CHECK_INT(create(n, HOUR, &b), 0, "a reused one is as old as the one that was sent");

@@ -145,9 +145,10 @@ static inline int64_t rows_queue(int64_t batch, int model)
 	return batch * 1000 + model;
 }
 
-/* How many batches and queues have counters that their requests belie, flights
- * that no request in state 1 has, answers that are not numbered 1 to n, or a
- * usage that does not add up. */
+/* How many batches, queues and shares have counters that their rows belie;
+ * flights that no request in state 1 has, races and recalls without a flight,
+ * attempts or answers that are not numbered 1 to n, or a usage that does not
+ * add up. */
 static inline int64_t rows_wrong(sqlite3 *raw)
 {
 	static const char *const sql[] = {
@@ -162,8 +163,16 @@ static inline int64_t rows_wrong(sqlite3 *raw)
 		" (SELECT count(*), count(*) FILTER (WHERE due > 0) FROM requests r"
 		" WHERE r.queue = q.id AND state = 0)",
 		"SELECT (SELECT count(*) FROM flights) <> (SELECT count(*) FROM requests r"
-		" JOIN flights f ON f.request = r.id AND f.n = r.tries WHERE r.state = 1)"
+		" JOIN flights f ON f.request = r.id WHERE r.state = 1)"
 		" OR (SELECT count(*) FROM flights) <> (SELECT count(*) FROM requests WHERE state = 1)",
+		"SELECT count(*) FROM races c LEFT JOIN flights f USING (request, worker)"
+		" WHERE f.n IS NULL OR f.n = c.n",
+		"SELECT count(*) FROM requests r LEFT JOIN (SELECT request, count(*) AS count,"
+		" max(n) AS last FROM (SELECT request, n FROM attempts UNION SELECT request, n FROM"
+		" flights UNION SELECT request, n FROM races) GROUP BY request) a ON a.request = r.id"
+		" WHERE (coalesce(a.count, 0), coalesce(last, 0)) IS NOT (r.tries, r.tries)",
+		"SELECT count(*) FROM recalls c WHERE NOT EXISTS (SELECT 1 FROM flights f JOIN"
+		" batches b ON b.id = f.request >> 32 WHERE f.request = c.request AND b.recalled = 1)",
 		"SELECT count(*) FROM batches b WHERE (b.answers, b.answers) IS NOT"
 		" (SELECT count(*), coalesce(max(id & 4294967295), 0) FROM answers a"
 		" WHERE a.id >> 32 = b.id)",

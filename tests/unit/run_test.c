@@ -334,7 +334,7 @@ static void cancel(void *ctx, const struct run_progress *p)
 {
 	if (raised == 0 && p->ledger->completed >= 10) {
 		raised++;
-		fixture_must(batch_cancel(ctx, batch, &e) >= 0, "batch_cancel", &e);
+		fixture_must(ending_cancel(ctx, batch, false, &e) >= 0, "ending_cancel", &e);
 	}
 }
 

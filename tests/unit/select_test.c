@@ -133,37 +133,102 @@ static void test_retry(struct db *db)
 	struct select f = { .states = 0 };
 	struct err e = ERR_INIT;
 
-	fixture_must(batch_cancel(db, id, &e) == 3, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 3, "cancel", &e);
 	fixture_get(db, id, &b);
-	CHECK(select_retry(db, &b, &f, &e) < 0 && e.code == ERR_STATE,
+	CHECK(select_retry(db, &b, &f, 0, &e) < 0 && e.code == ERR_STATE,
 	      "a batch that is being cancelled is not reopened");
 
 	id = make(db, file);
 	fixture_get(db, id, &b);
 	CHECK_INT(select_retry_count(db, &b, &f, &e), 3, "how many would be sent again");
 	fixture_must(select_http(&f, "5xx", &e) == 0, "http", &e);
-	CHECK_INT(select_retry(db, &b, &f, &e), 1, "those with a filter");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 1, "those with a filter");
 	f = (struct select){ .states = 1u << REQUEST_COMPLETED };
-	CHECK(select_retry(db, &b, &f, &e) < 0 && e.code == ERR_USAGE, "never completed ones");
+	CHECK(select_retry(db, &b, &f, 0, &e) < 0 && e.code == ERR_USAGE, "never completed ones");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_IN_PROGRESS && b.failed == 2 && b.pending == 4,
 	      "the counters follow");
 
 	id = fixture_batch(db, file);
 	fixture_complete(db, request_row(id, 1), "{}");
-	fixture_must(batch_cancel(db, id, &e) == 7, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == 7, "cancel", &e);
 	fixture_get(db, id, &b);
 	fixture_must(b.status == BATCH_CANCELLED, "cancelled", &e);
 	f = (struct select){ .states = 0 };
-	CHECK_INT(select_retry(db, &b, &f, &e), 7, "all that were cancelled");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 7, "all that were cancelled");
 	fixture_get(db, id, &b);
 	CHECK(b.status == BATCH_IN_PROGRESS && b.cancelled_ms == 0 && b.cancelling_ms == 0 &&
 	      b.finalizing_ms == 0 && b.pending == 7 && b.completed == 1,
 	      "the batch is open again, its end stamps are gone");
-	CHECK_INT(select_retry(db, &b, &f, &e), 0, "and nothing is left to send again");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 0, "and nothing is left to send again");
 	fixture_complete(db, request_row(id, 2), "{}");
 	CHECK_STR(find(db, id, &(struct select){ .states = 1u << REQUEST_COMPLETED }, false), "r1 r2",
 		  "they can be sent");
+}
+
+static void set(struct db *db, int64_t id, int64_t window, int64_t expires)
+{
+	static const char *const texts[] = {
+		"UPDATE batches SET window_ms = nullif(?2, 0), expires_ms = nullif(?3, 0)"
+		" WHERE id = ?1",
+	};
+	static const struct stmt_set sql = { "window", texts, ARRAY_LEN(texts) };
+	struct err e = ERR_INIT;
+
+	TX(tx);
+	fixture_must(tx_begin(&tx, db, &e) == 0, "begin", &e);
+	STMT(q, db, &sql, 0);
+	stmt_int(&q, 1, id);
+	stmt_int(&q, 2, window);
+	stmt_int(&q, 3, expires);
+	fixture_must(stmt_run(&q, &e) == 1 && tx_commit(&tx, &e) == 0, "set", &e);
+}
+
+static void test_windows(struct db *db)
+{
+	int64_t file = fixture_lines(db, 4), id = fixture_batch(db, file), now = clock_wall_ms();
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct select f = { .states = 0 };
+	struct err e = ERR_INIT;
+
+	fixture_complete(db, request_row(id, 1), "{}");
+	fixture_fail(db, request_row(id, 2), 500, NULL, "{}");
+	set(db, id, 5000, now - 10);
+	fixture_get(db, id, &b);
+	CHECK_INT(select_retry_count(db, &b, &f, &e), 3, "what would have expired is counted");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 3, "a batch past its window expires, then all is"
+		  " sent again");
+	fixture_get(db, id, &b);
+	CHECK(b.status == BATCH_IN_PROGRESS && b.pending == 3 && b.expired == 0 &&
+	      b.expired_ms == 0 && b.finalizing_ms == 0, "its stamps are gone");
+	CHECK(b.window_ms == 5000 && b.expires_ms >= now + 5000 && b.expires_ms < now + 60000,
+	      "it has one new window of the same length");
+
+	int64_t before = b.expires_ms;
+	fixture_fail(db, request_row(id, 2), 500, NULL, "{}");
+	fixture_get(db, id, &b);
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 1, "before its expiry");
+	fixture_get(db, id, &b);
+	CHECK_INT(b.expires_ms, before, "it keeps its window");
+	fixture_fail(db, request_row(id, 2), 500, NULL, "{}");
+	fixture_get(db, id, &b);
+	CHECK_INT(select_retry(db, &b, &f, 7200000, &e), 1, "unless another is asked for");
+	fixture_get(db, id, &b);
+	CHECK(b.window_ms == 7200000 && b.expires_ms >= now + 7200000, "which begins now");
+
+	id = fixture_batch(db, file);
+	fixture_must(ending_cancel(db, id, true, &e) == 4, "cancel", &e);
+	fixture_get(db, id, &b);
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 4, "a batch without a window");
+	fixture_get(db, id, &b);
+	CHECK(b.window_ms == 0 && b.expires_ms == 0, "has none afterwards");
+	CHECK_STR(find(db, id, &f, false), "r1 r2 r3 r4", "and all its requests");
+	fixture_complete(db, request_row(id, 1), "{}");
+	fixture_must(ending_cancel(db, id, false, &e) == 3, "cancel", &e);
+	fixture_get(db, id, &b);
+	CHECK_INT(select_retry(db, &b, &f, 5000, &e), 3, "or gets one");
+	fixture_get(db, id, &b);
+	CHECK(b.window_ms == 5000 && b.expires_ms > now, "if it is asked for");
 }
 
 /* More than one step, and pages in which nothing fits. */
@@ -176,12 +241,12 @@ static void test_many(struct db *db)
 	struct err e = ERR_INIT;
 	static const char *const last[] = { "r24999", NULL };
 
-	fixture_must(batch_cancel(db, id, &e) == N, "cancel", &e);
+	fixture_must(ending_cancel(db, id, false, &e) == N, "cancel", &e);
 	fixture_get(db, id, &b);
 	f.custom_ids = last;
-	CHECK_INT(select_retry(db, &b, &f, &e), 1, "one of many");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), 1, "one of many");
 	f.custom_ids = NULL;
-	CHECK_INT(select_retry(db, &b, &f, &e), N - 1, "and the others, in several steps");
+	CHECK_INT(select_retry(db, &b, &f, 0, &e), N - 1, "and the others, in several steps");
 	fixture_get(db, id, &b);
 	CHECK(b.pending == N && b.cancelled == 0, "the counters follow");
 }
@@ -195,6 +260,7 @@ int main(void)
 	test_each(db);
 	test_custom_id(db);
 	test_retry(db);
+	test_windows(db);
 	test_many(db);
 	db_close(db);
 	return unit_done();

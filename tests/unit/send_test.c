@@ -17,6 +17,7 @@ static void defaults(void)
 	CHECK_INT(d.max_response, 16 << 20, "16 MiB");
 	CHECK_STR(d.retry_http, "408,425,429,5xx", "408,425,429,5xx");
 	CHECK_INT(d.no_idempotency_key, 0, "with an Idempotency-Key");
+	CHECK_INT(d.stop_before_ms, 0, "and retries up to the deadline");
 	s.retries = 0;
 	s.retry_http = mem_strdup("503");
 	send_fill(&s, &d);
@@ -46,9 +47,12 @@ static void json(void)
 		  "unknown members are passed over");
 	CHECK_INT(t.retries, 4, "known ones are not");
 
+	CHECK(send_read(&t, SPAN_LIT("{\"stop_before_ms\":2592000000}"), &e) == 0 &&
+	      t.stop_before_ms == 2592000000, "30 days are more than 32 bits of milliseconds");
+
 	static const char *const bad[] = {
 		"{\"retries\":1001}", "{\"retries\":-1}", "{\"retries\":\"3\"}",
-		"{\"retries\":1.5}", "{\"connect_ms\":0}", "{\"retry_http\":\"6xx\"}",
+		"{\"retries\":1.5}", "{\"connect_ms\":0}", "{\"stop_before_ms\":2592000001}", "{\"retry_http\":\"6xx\"}",
 		"{\"retry_http\":[429]}", "{\"retry_http\":\"4\\u000029\"}", "[]", "{", "", "3",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)

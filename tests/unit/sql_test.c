@@ -10,12 +10,15 @@
 #include "domain/bucket.h"
 #include "domain/claim.h"
 #include "domain/peer.h"
+#include "domain/ending.h"
 #include "domain/exchange.h"
 #include "domain/file.h"
 #include "domain/forecast.h"
 #include "domain/importrows.h"
 #include "domain/model.h"
 #include "domain/queue.h"
+#include "domain/race.h"
+#include "domain/recall.h"
 #include "domain/request.h"
 #include "domain/result.h"
 #include "domain/roster.h"
@@ -37,6 +40,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 	{ "reuse_sql", &reuse_sql },
+	{ "ending_sql", &ending_sql }, { "race_sql", &race_sql }, { "recall_sql", &recall_sql },
 };
 
 static bool known(const char *name)
@@ -177,9 +181,17 @@ static void moves(sqlite3 *raw)
 	    "landing is one row");
 	hot(raw, &request_sql, "FROM flights f", "SEARCH f USING INTEGER PRIMARY KEY (rowid>?)",
 	    "a rescue walks on");
-	hot(raw, &request_sql, "due = 0 WHERE id > ?1",
+	hot(raw, &ending_sql, "due = 0 WHERE id > ?1",
 	    "SEARCH requests USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-	    "cancelling walks the rows of its batch");
+	    "cancelling and expiring walk the rows of their batch");
+	hot(raw, &tally_sql, "FROM races", "SEARCH races USING INTEGER PRIMARY KEY"
+	    " (rowid>? AND rowid<?)", "a batch without races has none to look at");
+	hot(raw, &recall_sql, "AND expires_ms > 0", "SEARCH batches USING INDEX batches_expiry"
+	    " (expires_ms>?)", "the next expiry is the first of an index");
+	hot(raw, &recall_sql, "status = 5", "SEARCH batches USING INDEX batches_open (status=?)",
+	    "so are batches that are being cancelled");
+	hot(raw, &recall_sql, "SELECT min(", "SEARCH f USING INTEGER PRIMARY KEY"
+	    " (rowid>? AND rowid<?)", "the flights of a batch are a range");
 	hot(raw, &worker_sql, "FROM workers w", "SEARCH w USING INDEX workers_open (slot>?)",
 	    "workers that have ended are not read");
 }

@@ -225,7 +225,7 @@ static void failures(void)
 	end(&p);
 	close(ends[0]);
 	p = begin("none.db", 1, "/dev/null");
-	fixture_must(batch_cancel(db, batch, &e) == 1 && batch_delete(db, batch, &e) == 0, "delete",
+	fixture_must(ending_cancel(db, batch, false, &e) == 1 && batch_delete(db, batch, &e) == 0, "delete",
 		     &e);
 	CHECK(ask(&p, 's') == 's' && ask(&p, 'g') == 'y' && ask(&p, 'e') == 'n',
 	      "a batch that is deleted");

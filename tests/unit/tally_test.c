@@ -235,6 +235,44 @@ static void uses(void)
 		  "what was rolled back was not used");
 }
 
+/* The status, and the stamps finalizing, completed, expired, cancelled. */
+static const char *ended(int64_t id)
+{
+	return ROWS_TEXT(r.raw, "SELECT status || ' ' || coalesce(finalizing_ms, '-') || ' ' ||"
+			 " coalesce(completed_ms, '-') || ' ' || coalesce(expired_ms, '-') || ' ' ||"
+			 " coalesce(cancelled_ms, '-') FROM batches WHERE id = ?1", id);
+}
+
+static void expiries(void)
+{
+	int64_t id = rows_batch(&r, 1, 2, 0), other = rows_batch(&r, 1, 2, 0);
+
+	rows_begin(&r);
+	CHECK(!tally_past(batch_of(id), INT64_MAX), "a batch without a window never expires");
+	rows_commit(&r);
+	ROWS_DO(r.raw, "UPDATE batches SET expires_ms = 100, recalled = 1 WHERE id = ?1", id);
+	rows_begin(&r);
+	struct tally_batch *b = batch_of(id);
+	CHECK(b->expires_ms == 100 && b->recalled && !b->racing, "its expiry is loaded");
+	CHECK(!tally_past(b, 99) && tally_past(b, 100), "it is past from that moment on");
+	rows_commit(&r);
+	r.now = 9000;
+	move(id, REQUEST_PENDING, REQUEST_EXPIRED, false);
+	CHECK_STR(ended(id), "1 - - - -", "while a request is left, the batch is in progress");
+	move(id, REQUEST_PENDING, REQUEST_COMPLETED, false);
+	CHECK_STR(ended(id), "4 9000 - 9000 -", "with the last it has expired, if a request has");
+	CHECK_INT(column("SELECT recalled FROM batches WHERE id = ?1", id), 0,
+		  "and nothing of it is recalled");
+	ROWS_DO(r.raw, "UPDATE batches SET status = 5, expires_ms = 100 WHERE id = ?1", other);
+	move(other, REQUEST_PENDING, REQUEST_EXPIRED, false);
+	move(other, REQUEST_PENDING, REQUEST_CANCELLED, false);
+	CHECK_STR(ended(other), "6 9000 - - 9000", "one that was cancelled before is cancelled");
+	id = rows_batch(&r, 1, 1, 0);
+	ROWS_DO(r.raw, "UPDATE batches SET expires_ms = 100 WHERE id = ?1", id);
+	move(id, REQUEST_PENDING, REQUEST_FAILED, false);
+	CHECK_STR(ended(id), "2 9000 9000 - -", "one of which nothing has expired is completed");
+}
+
 static void wrong(void)
 {
 	struct err e = ERR_INIT;
@@ -259,6 +297,7 @@ int main(void)
 	many();
 	endings();
 	uses();
+	expiries();
 	wrong();
 	rows_close(&r);
 	return unit_done();

@@ -1,0 +1,44 @@
+/* known: the batches that a run has met, with how they are sent. */
+#ifndef FSL_ENGINE_KNOWN_H
+#define FSL_ENGINE_KNOWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/intmap.h"
+#include "engine/ledger.h"
+#include "engine/target.h"
+
+struct known_batch {
+	struct target *target;
+	bool started;      /* this run has started a request of it */
+};
+
+struct known {
+	struct known_batch **v;
+	int n;
+	struct intmap by_batch; /* index into v */
+	struct send defaults;
+};
+
+/* `defaults` for batches that set none; may be NULL. */
+void known_init(struct known *k, const struct send *defaults);
+void known_release(struct known *k);
+
+/* The batch, read when it is met for the first time (*fresh, with how many of
+ * its requests were completed before); valid until known_release(). */
+struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, bool *fresh,
+			      int64_t *completed, struct err *e) MUST_CHECK;
+
+/* How many attempts a request of the batch may have; for those of dead workers,
+ * whose batch need not be ours to send. */
+int64_t known_attempts(const struct known *k, struct db *db, int64_t batch);
+
+/* Counts them for progress. */
+int known_count(const struct known *k, struct db *db, struct ledger_state *s,
+		struct err *e) MUST_CHECK;
+
+/* The rows of those with `started`; to be freed. */
+int64_t *known_started(const struct known *k, int *n);
+
+#endif
