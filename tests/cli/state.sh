@@ -66,7 +66,11 @@ sound_wrong() {
 	SELECT 'batch ' || b.id || ' has status ' || status || ' with ' || (pending + processing)
 		|| ' left' FROM batches b WHERE status <> 0 AND
 		((pending + processing = 0) <> (status IN (2, 4, 6)) OR
-		(status = 2) <> (completed_ms IS NOT NULL));
+		(status = 2) <> (completed_ms IS NOT NULL) OR
+		(status = 4) <> (expired_ms IS NOT NULL) OR
+		(status = 6) <> (cancelled_ms IS NOT NULL) OR
+		(status IN (2, 4, 6)) <> (finalizing_ms IS NOT NULL) OR
+		(status = 2 AND expired > 0) OR (status = 4 AND expired = 0));
 	SELECT 'batch ' || id || ' counts ' || attempts || ' attempts of ' || n FROM batches b
 		JOIN (SELECT request >> 32 AS batch, count(*) AS n FROM attempts GROUP BY 1) a
 		ON a.batch = b.id WHERE b.attempts <> a.n;
@@ -78,17 +82,28 @@ sound_wrong() {
 		WHERE u.batch = b.id) AS used FROM batches b) WHERE counted <> used;
 	SELECT 'line ' || line || ' has ' || ifnull(n, 0) || ' attempts, the last ' ||
 		ifnull(last, 0) || ', of ' || tries FROM r LEFT JOIN (SELECT request, count(*) AS n,
-		max(n) AS last FROM attempts GROUP BY request) a ON a.request = r.id
-		WHERE (ifnull(n, 0), ifnull(last, 0)) IS NOT (tries - (state = 1), tries - (state = 1));
+		max(n) AS last FROM (SELECT request, n FROM attempts UNION SELECT request, n FROM
+		flights UNION SELECT request, n FROM races) GROUP BY request) a ON a.request = r.id
+		WHERE (ifnull(n, 0), ifnull(last, 0)) IS NOT (tries, tries);
 	SELECT 'line ' || line || ' has ' || counted || ' counted attempts' FROM r
 		JOIN batches b ON b.id = r.batch
 		WHERE counted > ifnull(json_extract(b.options, '\$.retries'), 5) + 1;
 	SELECT 'line ' || line || ' is in state ' || state || ' with ' || n || ' flights'
-		FROM (SELECT line, state, (SELECT count(*) FROM flights f WHERE f.request = r.id
-		AND f.n = r.tries) AS n FROM r) WHERE n <> (state = 1);
+		FROM (SELECT line, state, (SELECT count(*) FROM flights f WHERE f.request = r.id)
+		AS n FROM r) WHERE n <> (state = 1);
 	SELECT 'a flight of line ' || (request & 4294967295) || ' is nobody''s' FROM flights f
 		WHERE NOT EXISTS (SELECT 1 FROM requests r WHERE r.id = f.request) OR
 		NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = f.worker AND ended_ms IS NULL);
+	SELECT 'the race of line ' || (c.request & 4294967295) || ' has no flight' FROM races c
+		LEFT JOIN flights f USING (request, worker) WHERE f.n IS NULL;
+	SELECT 'line ' || (c.request & 4294967295) || ' is recalled and not in flight' FROM recalls c
+		WHERE NOT EXISTS (SELECT 1 FROM flights f JOIN batches b ON b.id = f.request >> 32
+		WHERE f.request = c.request AND b.recalled = 1);
+	SELECT 'worker ' || worker || ' has ' || ifnull(n, 0) || ' in flight of bucket ' || bucket ||
+		', its share says ' || ifnull(in_flight, 0) FROM (SELECT bucket, worker, count(*) AS n
+		FROM (SELECT bucket, worker FROM flights UNION ALL SELECT bucket, worker FROM races)
+		GROUP BY bucket, worker) f FULL JOIN shares s USING (bucket, worker)
+		WHERE ifnull(n, 0) <> ifnull(in_flight, 0);
 	SELECT 'line ' || r.line || ' is in state ' || state || ' with answer ' ||
 		ifnull(answer, 'none') FROM r LEFT JOIN answers a ON a.id = (r.batch << 32) | r.answer
 		WHERE (a.line IS r.line) <> (state IN (2, 3)) OR
