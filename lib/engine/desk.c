@@ -35,6 +35,28 @@ int desk_init(struct desk *d, struct err *e)
 	return err_sys(e, ERR_INTERNAL, "eventfd");
 }
 
+void desk_say(struct desk_words *w, enum desk_what what, int64_t id, int64_t n)
+{
+	if (w->n == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 8;
+		w->v = mem_resize(w->v, (size_t)w->cap, sizeof *w->v);
+	}
+	w->v[w->n++] = (struct desk_word){ what, id, n, NULL };
+}
+
+void desk_keep(struct desk_words *w, int64_t *rows, int64_t n)
+{
+	desk_say(w, DESK_KEEP, 0, n);
+	w->v[w->n - 1].rows = rows;
+}
+
+void desk_words_clear(struct desk_words *w)
+{
+	for (int i = 0; i < w->n; i++)
+		free(w->v[i].rows);
+	w->n = 0;
+}
+
 void desk_release(struct desk *d)
 {
 	struct job *j;
@@ -42,6 +64,7 @@ void desk_release(struct desk *d)
 	while ((j = job_pop(&d->started)) || (j = job_pop(&d->ended)) ||
 	       (j = job_pop(&d->unsent)))
 		job_free(j);
+	desk_words_clear(&d->words);
 	free(d->words.v);
 	limits_release(&d->orders.limits);
 	if (d->to_network >= 0)
@@ -52,20 +75,13 @@ void desk_release(struct desk *d)
 	pthread_mutex_destroy(&d->lock);
 }
 
-void desk_say(struct desk_words *w, enum desk_what what, int64_t id, int64_t n)
-{
-	if (w->n == w->cap) {
-		w->cap = w->cap ? w->cap * 2 : 8;
-		w->v = mem_resize(w->v, (size_t)w->cap, sizeof *w->v);
-	}
-	w->v[w->n++] = (struct desk_word){ what, id, n };
-}
-
 /* `from` is empty then. */
 static void append_words(struct desk_words *to, struct desk_words *from)
 {
-	for (int i = 0; i < from->n; i++)
+	for (int i = 0; i < from->n; i++) {
 		desk_say(to, from->v[i].what, from->v[i].id, from->v[i].n);
+		to->v[to->n - 1].rows = from->v[i].rows;
+	}
 	from->n = 0;
 }
 

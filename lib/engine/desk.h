@@ -32,17 +32,21 @@ enum desk_what {
 	DESK_RECHECK,   /* give back what has not been sent */
 	DESK_CUT_BATCH, /* end what is in flight of a batch */
 	DESK_CUT_ROW,   /* of one request */
+	DESK_KEEP,      /* end all but some requests: others have settled those */
 };
 struct desk_word {
 	enum desk_what what;
 	int64_t id;     /* batch or row */
-	int64_t n;      /* DESK_CUT_ROW: this attempt; 0: any */
+	int64_t n;      /* DESK_CUT_ROW: this attempt; 0: any.  DESK_KEEP: how many rows */
+	int64_t *rows;  /* DESK_KEEP: in ascending order; owned by whoever has the word */
 };
 struct desk_words {
 	struct desk_word *v;
 	int n, cap;
 };
 void desk_say(struct desk_words *w, enum desk_what what, int64_t id, int64_t n);
+void desk_keep(struct desk_words *w, int64_t *rows, int64_t n); /* takes rows */
+void desk_words_clear(struct desk_words *w); /* the memory for words stays */
 
 struct desk {
 	int to_network, to_ledger; /* descriptors */

@@ -223,7 +223,7 @@ static int look(struct ledger *l, struct err *e)
 	if (!l->look && !watch_has_work(&l->watch))
 		return 0;
 	l->look = false;
-	if (watch_look(&l->watch, l->db, clock_wall_ms(), &l->words, e) < 0)
+	if (watch_look(&l->watch, l->db, l->outstanding, clock_wall_ms(), &l->words, e) < 0)
 		return -1;
 	if (l->words.n > 0)
 		publish(l);
@@ -288,6 +288,7 @@ static void free_ledger(struct ledger *l)
 	desk_release(&l->desk);
 	watch_release(&l->watch);
 	book_free(l->book);
+	desk_words_clear(&l->words);
 	free(l->words.v);
 	if (l->bell >= 0)
 		close(l->bell);

@@ -164,6 +164,13 @@ static void look_at_clock(struct run *r)
 		job_append(&r->unsent, &r->ready);
 }
 
+static int by_row(const void *pa, const void *pb)
+{
+	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
+
+	return a < b ? -1 : a > b;
+}
+
 static bool is_meant(const struct desk_word *w, const struct job *j)
 {
 	switch (w->what) {
@@ -173,6 +180,8 @@ static bool is_meant(const struct desk_word *w, const struct job *j)
 		return request_batch(j->req.row) == w->id;
 	case DESK_CUT_ROW:
 		return j->req.row == w->id && (w->n == 0 || j->req.n == w->n);
+	case DESK_KEEP:
+		return !bsearch(&j->req.row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
 	}
 	return false;
 }
@@ -203,7 +212,7 @@ static void take(struct run *r)
 	ledger_take(r->ledger, &r->ready, &r->words, &r->state);
 	for (int i = 0; i < r->words.n; i++)
 		obey(r, &r->words.v[i]);
-	r->words.n = 0;
+	desk_words_clear(&r->words);
 	if (r->stops == 0 && (r->state.failed || r->state.halt))
 		stop(r, r->state.failed ? "failed" : r->state.halt, 0);
 }
@@ -352,6 +361,7 @@ int run_loop(struct db *db, const struct run_options *o, struct run_summary *out
 	if (rc == 0)
 		rc = loop(&r, e);
 	rc = finish(&r, rc, e);
+	desk_words_clear(&r.words);
 	free(r.words.v);
 	gate_release(&r.gate);
 	out->took_ms = clock_mono_ms() - began;

@@ -1,5 +1,9 @@
 #include "engine/watch.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+
 void watch_init(struct watch *w, int64_t worker, int64_t grace_ms)
 {
 	*w = (struct watch){ .worker = worker, .grace_ms = grace_ms };
@@ -28,12 +32,28 @@ static uint64_t sum_of(const struct recall *r)
 	return sum;
 }
 
-int watch_look(struct watch *w, struct db *db, int64_t now_ms, struct desk_words *words,
-	       struct err *e)
+/* Others have ended some of what flies here: nobody wants those any more. */
+static int keep_ours(const struct watch *w, struct db *db, int outstanding,
+		     struct desk_words *words, struct err *e)
+{
+	int64_t *rows = mem_alloc((size_t)outstanding * sizeof *rows);
+	int n = recall_mine(db, w->worker, rows, outstanding, e);
+
+	if (n < 0)
+		free(rows);
+	else
+		desk_keep(words, rows, n);
+	return n < 0 ? -1 : 0;
+}
+
+int watch_look(struct watch *w, struct db *db, int outstanding, int64_t now_ms,
+	       struct desk_words *words, struct err *e)
 {
 	if (recall_read(db, w->worker, w->grace_ms, now_ms, &w->now, e) < 0)
 		return -1;
 	const struct recall *r = &w->now;
+	if (r->flights < outstanding && keep_ours(w, db, outstanding, words, e) < 0)
+		return -1;
 	uint64_t sum = sum_of(r);
 	if (sum == w->said)
 		return 0;

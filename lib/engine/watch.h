@@ -21,9 +21,10 @@ struct watch {
 void watch_init(struct watch *w, int64_t worker, int64_t grace_ms);
 void watch_release(struct watch *w);
 
-/* Looks; new words are added. */
-int watch_look(struct watch *w, struct db *db, int64_t now_ms, struct desk_words *words,
-	       struct err *e) MUST_CHECK;
+/* Looks; new words are added.  `outstanding`: flights that the file should have
+ * of this worker; where there are fewer, others have ended some. */
+int watch_look(struct watch *w, struct db *db, int outstanding, int64_t now_ms,
+	       struct desk_words *words, struct err *e) MUST_CHECK;
 
 /* Is there something to be done in a transaction (book_recall())? */
 bool watch_has_work(const struct watch *w);
