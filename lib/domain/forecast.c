@@ -106,8 +106,9 @@ static bool goes_elsewhere(struct forecast *f, const struct batch *b, const stru
 static void add(struct forecast *f, const struct batch *b, const struct line *l, int64_t row)
 {
 	bool fresh, elsewhere = goes_elsewhere(f, b, l);
-	struct group *g = find(f, elsewhere ? str_span(&f->elsewhere) : span_of(b->base_url),
-			       elsewhere ? SPAN_LIT("none") : span_of(b->key_ref), l->model, &fresh);
+	struct span url = elsewhere ? str_span(&f->elsewhere) : span_of(b->base_url);
+	struct span key = elsewhere ? SPAN_LIT("none") : span_of(b->key_ref);
+	struct group *g = find(f, url, key, l->model, &fresh);
 
 	if (fresh && row) {
 		g->out.batch = b->id;

@@ -6,6 +6,7 @@
 #include "base/idset.h"
 #include "base/mem.h"
 #include "domain/batch.h"
+#include "domain/peer.h"
 #include "domain/roster.h"
 #include "domain/url.h"
 #include "store/tx.h"
@@ -18,7 +19,11 @@
 	"SELECT k.id, k.origin, k.key_ref, m.name, k.hold_ms, k.hold_why, k.cap, k.rate_us," \
 	" k.tokens_us FROM buckets k CROSS JOIN models m ON m.id = k.model "
 
-enum { Q_FLIGHTS, Q_QUEUES, Q_QUEUE, Q_BUCKET, Q_BUCKET_OF, Q_DUE };
+/* A worker believes no hold that is longer; what says more was written by a clock
+ * that was set wrong. */
+enum { HOLD_MAX_MS = 3600 * 1000 };
+
+enum { Q_FLIGHTS, Q_QUEUES, Q_QUEUE, Q_BUCKET, Q_BUCKET_OF, Q_DUE, Q_MODELS };
 static const char *const texts[] = {
 	/* As many as are in flight: thousands, not millions. */
 	[Q_FLIGHTS] = "/*scan*/ SELECT r.queue, f.bucket, f.worker, count(*) FROM"
@@ -26,7 +31,10 @@ static const char *const texts[] = {
 		      " UNION ALL SELECT request, bucket, worker FROM races) f"
 		      " CROSS JOIN requests r ON r.id = f.request GROUP BY 1, 2, 3",
 	[Q_QUEUES] = QUEUE_SELECT "WHERE b.status IN (1, 5) AND q.pending > 0",
-	[Q_QUEUE] = QUEUE_SELECT "WHERE b.id = (SELECT batch FROM queues WHERE id = ?1) AND q.id = ?1",
+	[Q_QUEUE] = QUEUE_SELECT "WHERE b.id = (SELECT batch FROM queues WHERE id = ?1)"
+		    " AND q.id = ?1",
+	[Q_MODELS] = "SELECT m.name FROM queues q CROSS JOIN models m ON m.id = q.model"
+		     " WHERE q.batch = ?1 AND q.pending > 0",
 	[Q_BUCKET] = BUCKET_SELECT "WHERE k.id = ?1",
 	[Q_BUCKET_OF] = BUCKET_SELECT "WHERE k.origin = ?1 AND k.key_ref = ?2 AND k.model = ?3",
 	[Q_DUE] = "SELECT due FROM requests WHERE queue = ?1 AND state = 0 AND due > 0"
@@ -43,7 +51,8 @@ struct row {
 	struct queue_row out;
 	char *model, *origin, *key;
 	int64_t bucket;       /* 0: nobody has met it yet */
-	int64_t hold_ms, rate_ms, tokens_ms;
+	int64_t hold_ms, rate_ms, tokens_ms, cap;
+	struct limit limit;   /* of all living workers */
 	char *hold_why;
 	int queues;           /* with pending requests */
 	struct reason *reasons;
@@ -62,6 +71,7 @@ struct queue {
 	struct db *db;
 	int64_t now_ms;
 	struct roster roster;
+	struct peers peers;    /* their limits */
 	struct idset *numbers; /* of the rows' keys, from 1 */
 	struct row *rows;
 	uint32_t n_rows;
@@ -86,6 +96,7 @@ static void release(struct queue *q)
 	free(q->items);
 	idset_free(q->numbers);
 	roster_release(&q->roster);
+	peer_release(&q->peers);
 }
 
 /* Room for one more in an array of n. */
@@ -121,7 +132,7 @@ static uint32_t find_row(struct queue *q, struct place p)
 	q->rows = grow(q->rows, q->n_rows, sizeof *q->rows);
 	q->rows[q->n_rows] = (struct row){
 		.model = mem_copy(p.model.p, p.model.n), .origin = mem_copy(p.origin.p, p.origin.n),
-		.key = mem_copy(p.key.p, p.key.n), .out.limit = -1,
+		.key = mem_copy(p.key.p, p.key.n),
 	};
 	return q->n_rows++;
 }
@@ -137,8 +148,10 @@ static uint32_t bucket_row(struct queue *q, struct stmt *s)
 		return at;
 	r->bucket = stmt_col_int(s, 0);
 	r->hold_ms = stmt_col_int(s, 4);
+	if (r->hold_ms > q->now_ms + HOLD_MAX_MS)
+		r->hold_ms = q->now_ms + HOLD_MAX_MS;
 	r->hold_why = col_text(s, 5);
-	r->out.limit = stmt_col_null(s, 6) ? -1 : stmt_col_int(s, 6);
+	r->cap = stmt_col_int(s, 6);
 	r->rate_ms = stmt_col_int(s, 7) / 1000;
 	r->tokens_ms = stmt_col_int(s, 8) / 1000;
 	return at;
@@ -170,9 +183,9 @@ static int row_of_queue(struct queue *q, struct stmt *s, uint32_t *row, struct e
 	stmt_text(&b, 2, stmt_col(s, 8));
 	stmt_int(&b, 3, stmt_col_int(s, 5));
 	rc = stmt_step(&b, e);
+	const struct place p = { stmt_col(s, 6), str_span(&origin), stmt_col(s, 8) };
 	if (rc >= 0)
-		*row = rc > 0 ? bucket_row(q, &b) :
-		       find_row(q, (struct place){ stmt_col(s, 6), str_span(&origin), stmt_col(s, 8) });
+		*row = rc > 0 ? bucket_row(q, &b) : find_row(q, p);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -229,6 +242,20 @@ static int load_flights(struct queue *q, struct err *e)
 				q->roster.workers[i].in_flight += n;
 	}
 	return rc;
+}
+
+/* The least that a living worker or the server wants. */
+static void find_limits(struct queue *q)
+{
+	for (uint32_t i = 0; i < q->n_rows; i++) {
+		struct row *r = &q->rows[i];
+		for (int k = 0; k < q->peers.n; k++) {
+			struct limit theirs = limits_of(&q->peers.v[k], r->model);
+			limits_least(&r->limit, &theirs);
+		}
+		bool capped = r->cap > 0 && (r->limit.jobs == 0 || r->cap < r->limit.jobs);
+		r->out.limit = capped ? r->cap : r->limit.jobs > 0 ? r->limit.jobs : -1;
+	}
 }
 
 static void sooner(int64_t *next, int64_t at)
@@ -320,10 +347,12 @@ static int explain(const struct queue *q, const struct item *it, struct str *why
 		*next = due;
 	} else if (r->out.limit >= 0 && r->out.in_flight >= r->out.limit) {
 		str_addz(why, "as many are in flight as the limit allows");
-	} else if (r->rate_ms > q->now_ms || r->tokens_ms > q->now_ms) {
-		*next = r->rate_ms > r->tokens_ms ? r->rate_ms : r->tokens_ms;
-		str_addz(why, *next == r->rate_ms ? "its rate of requests is used up"
-						  : "its rate of tokens is used up");
+	} else if (r->limit.rate.n > 0 && r->rate_ms > q->now_ms) {
+		str_addz(why, "its rate of requests is used up");
+		*next = r->rate_ms;
+	} else if (r->limit.tokens.n > 0 && r->tokens_ms > q->now_ms) {
+		str_addz(why, "its rate of tokens is used up");
+		*next = r->tokens_ms;
 	}
 	return 0;
 }
@@ -381,8 +410,12 @@ static int by_place(const void *pa, const void *pb)
 static int load(struct queue *q, struct err *e)
 {
 	TX(tx);
-	if (tx_begin_read(&tx, q->db, e) < 0 || roster_load(&q->roster, q->db, e) < 0 || load_queues(q, e) < 0 ||
-	    load_flights(q, e) < 0 || explain_all(q, e) < 0)
+	if (tx_begin_read(&tx, q->db, e) < 0 || roster_load(&q->roster, q->db, e) < 0 ||
+	    peer_read(q->db, 0, &q->peers, e) < 0 || load_queues(q, e) < 0 ||
+	    load_flights(q, e) < 0)
+		return -1;
+	find_limits(q);
+	if (explain_all(q, e) < 0)
 		return -1;
 	return tx_commit(&tx, e);
 }
@@ -404,6 +437,42 @@ int queue_each(struct db *db, int64_t now_ms, queue_fn *fn, void *ctx, struct er
 		r->out.key = span_of(r->key);
 		r->out.why = why.n > 0 ? str_span(&why) : SPAN_NONE;
 		if (fn(ctx, &r->out, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct models {
+	struct db *db;
+	queue_model_fn *fn;
+	void *ctx;
+};
+
+static int models_of(void *ctx, const struct batch *b, struct err *e)
+{
+	const struct models *m = ctx;
+	int rc;
+
+	if (b->status != BATCH_IN_PROGRESS)
+		return 0;
+	STMT(q, m->db, &queue_sql, Q_MODELS);
+	stmt_int(&q, 1, b->id);
+	while ((rc = stmt_step(&q, e)) > 0)
+		if (m->fn(m->ctx, stmt_col(&q, 0), e) < 0)
+			return -1;
+	return rc;
+}
+
+int queue_models(struct db *db, const int64_t *batches, int n, const char *user,
+		 queue_model_fn *fn, void *ctx, struct err *e)
+{
+	struct models m = { db, fn, ctx };
+
+	if (!batches)
+		return batch_open(db, user, models_of, &m, e) < 0 ? -1 : 0;
+	for (int i = 0; i < n; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(db, batches[i], &b, e) < 0 || models_of(&m, &b, e) < 0)
 			return -1;
 	}
 	return 0;

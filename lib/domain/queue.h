@@ -30,4 +30,12 @@ typedef int queue_fn(void *ctx, const struct queue_row *r, struct err *e);
 int queue_each(struct db *db, int64_t now_ms, queue_fn *fn, void *ctx,
 	       struct err *e) MUST_CHECK;
 
+/* The models with pending requests of these batches (NULL: of all in progress
+ * that `user` has made; NULL: that anybody has), one after the other, some
+ * perhaps several times: for who must know before anything is sent, as with
+ * prices_need() for a limit of cost. */
+typedef int queue_model_fn(void *ctx, struct span model, struct err *e);
+int queue_models(struct db *db, const int64_t *batches, int n, const char *user,
+		 queue_model_fn *fn, void *ctx, struct err *e) MUST_CHECK;
+
 #endif

@@ -87,7 +87,8 @@ static int load_blocks(struct roster *r, struct db *db, int64_t worker, struct e
 		str_addspan(&text, stmt_col(&q, 3));
 		r->blocks = mem_resize(r->blocks, (size_t)r->n_blocks + 1, sizeof *r->blocks);
 		r->blocks[r->n_blocks++] = (struct roster_block){
-			.worker = worker, .batch = stmt_col_int(&q, 0), .bucket = stmt_col_int(&q, 1),
+			.worker = worker,
+			.batch = stmt_col_int(&q, 0), .bucket = stmt_col_int(&q, 1),
 			.next_ms = stmt_col_int(&q, 4), .text = str_take(&text),
 		};
 	}

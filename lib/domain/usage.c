@@ -167,8 +167,10 @@ int usage_add(void *usage, const struct batch *b, struct err *e)
 		struct span model = stmt_col(&q, 0);
 		const struct usage_row r = {
 			.requests = stmt_col_int(&q, 2), .attempts = stmt_col_int(&q, 3),
-			.input_tokens = stmt_col_int(&q, 4), .cached_tokens = stmt_col_int(&q, 5),
-			.output_tokens = stmt_col_int(&q, 6), .reasoning_tokens = stmt_col_int(&q, 7),
+			.input_tokens = stmt_col_int(&q, 4),
+			.cached_tokens = stmt_col_int(&q, 5),
+			.output_tokens = stmt_col_int(&q, 6),
+			.reasoning_tokens = stmt_col_int(&q, 7),
 		};
 		add(group_of(u, b, model, stmt_col_int(&q, 1)), &r, cost_of(u, model, &r));
 	}

@@ -173,6 +173,8 @@ static bool is_part(const char *path, const char *other)
 
 int oneshot_check(const char *output, const char *errors, struct err *e)
 {
+	if (output && errors && outfile_same(output, errors))
+		return err_set(e, ERR_USAGE, "-o and -e are the same file");
 	if (output && errors && (is_part(output, errors) || is_part(errors, output)))
 		return err_set(e, ERR_USAGE, "one output is the other's .part, which has what is "
 			       "finished while work remains");
@@ -252,8 +254,6 @@ int oneshot_begin(struct oneshot *o, const struct create_options *co, const char
 	struct create c CLEANUP(create_release) = CREATE_INIT;
 	struct import im = IMPORT_INIT;
 
-	if (o->output && o->errors && outfile_same(o->output, o->errors))
-		return err_set(e, ERR_USAGE, "-o and -e are the same file");
 	if (create_make(co, &c, e) < 0 || oneshot_check(o->output, o->errors, e) < 0)
 		return -1;
 	*db = db_open(db_path, mode, e);

@@ -13,6 +13,7 @@
 #include "domain/forecast.h"
 #include "domain/prices.h"
 #include "domain/request.h"
+#include "domain/reuse.h"
 #include "engine/key.h"
 
 #define RETRYABLE (1u << REQUEST_FAILED | 1u << REQUEST_CANCELLED | 1u << REQUEST_EXPIRED)
@@ -141,10 +142,12 @@ static void write_tokens(const struct preview_state *s, const struct forecast_gr
 	str_addf(&text, "about %s input tokens", num_count(g->input_tokens, a));
 	if (g->unlimited < g->requests)
 		str_addf(&text, ", at most %s output tokens", num_count(g->max_output_tokens, a));
-	if (g->unlimited > 0)
+	if (g->requests == 1 && g->unlimited > 0)
+		str_addz(&text, "; it sets no limit to its output");
+	else if (g->unlimited > 0)
 		str_addf(&text, "; %s of them set%s no limit to their output",
 			 g->unlimited == g->requests ? "all" : num_count(g->unlimited, a),
-			 g->unlimited == 1 && g->requests > 1 ? "s" : "");
+			 g->unlimited == 1 ? "s" : "");
 	if (s->prices && !c->model)
 		str_addz(&text, "; the model has no price");
 	else if (s->prices)
@@ -209,12 +212,12 @@ static void write_end(const struct preview_state *s)
 		comment(s->out, "nothing would be sent");
 		return;
 	}
+	str_addc(s->out, '\n');
 	if (s->groups > 1) {
 		str_addf(&text, "in all %s requests, about %s input tokens",
 			 num_count(s->requests, a), num_count(s->input_tokens, b));
 		if (s->bounded)
 			str_addf(&text, "; at most about %s USD", prices_text(s->cost, cost));
-		str_addc(s->out, '\n');
 		comment(s->out, str_z(&text));
 	}
 	if (s->prices)
@@ -223,11 +226,48 @@ static void write_end(const struct preview_state *s)
 	comment(s->out, "Nothing was sent.");
 }
 
+static void clear(const struct preview_state *s)
+{
+	if (s->p->shot->clear)
+		s->p->shot->clear(s->p->shot->ctx);
+}
+
+static void on_problem(void *ctx, const char *file, int64_t line,
+		       const struct line_problem *why)
+{
+	clear(ctx);
+	import_complain(file, line, why);
+}
+
+static void on_progress(void *ctx, int64_t lines, int64_t bytes)
+{
+	const struct oneshot *o = ((const struct preview_state *)ctx)->p->shot;
+
+	if (o->progress)
+		o->progress(o->ctx, lines, bytes);
+}
+
 static void on_line(void *ctx, const struct line *l)
 {
 	struct preview_state *s = ctx;
 
 	forecast_line(s->forecast, &s->future, l);
+	if (s->create.batch.reuse)
+		reuse_add(s->create.batch.reuse, line_hash(l));
+}
+
+/* What a new batch would not send: which lines these are is not known. */
+static int find_reuse(struct preview_state *s, struct err *e)
+{
+	const struct batch_new *new = &s->create.batch;
+	char text[200], a[NUM_BUF];
+	int64_t n = new->reuse ? reuse_find(new->reuse, s->db, new, clock_wall_ms(), e) : 0;
+
+	snprintf(text, sizeof text, "of what follows %s would take the answer of an earlier"
+		 " request (--reuse)", num_count(n, a));
+	if (n > 0 && !s->p->json)
+		comment(s->out, text);
+	return n < 0 ? -1 : 0;
 }
 
 /* The batch that the same command has made before, instead of the file. */
@@ -236,18 +276,20 @@ static int look_for_batch(struct preview_state *s, struct id hash, struct err *e
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	char id[BATCH_ID_BUF], text[200], done[NUM_BUF], total[NUM_BUF];
 
-	if (s->p->fresh || access(s->p->db_path, F_OK) < 0)
+	if (access(s->p->db_path, F_OK) < 0)
 		return 0;
 	s->db = s->opened = db_open(s->p->db_path, DB_EXISTING, e);
 	if (!s->db)
 		return -1;
-	int rc = batch_by_identity(s->db, batch_identity(hash, &s->create.batch), &b, e);
+	int rc = s->p->shot->fresh ? 0 :
+		 batch_by_identity(s->db, batch_identity(hash, &s->create.batch), &b, e);
 	if (rc <= 0)
-		return rc;
-	bool ended = batch_terminal(b.status), again = ended && s->p->retry_failed;
+		return rc < 0 ? -1 : find_reuse(s, e);
+	bool ended = batch_terminal(b.status), again = ended && s->p->shot->retry_failed;
 	int64_t left = b.pending + b.processing + (again ? b.total - b.completed : 0);
-	snprintf(text, sizeof text, "%s %s: %s of %s done%s", ended && !again ? "it was" : "goes on with",
-		 batch_id_text(b.uuid, id), num_count(b.total - left, done), num_count(b.total, total),
+	snprintf(text, sizeof text, "%s %s: %s of %s done%s",
+		 ended && !again ? "it was" : "goes on with", batch_id_text(b.uuid, id),
+		 num_count(b.total - left, done), num_count(b.total, total),
 		 ended && !again ? " (--retry-failed sends what failed, --new everything)" : "");
 	if (!s->p->json)
 		comment(s->out, text);
@@ -260,20 +302,22 @@ static int add_input(struct preview_state *s, struct err *e)
 {
 	struct import im = IMPORT_INIT;
 
-	if (create_make(s->p->create, &s->create, e) < 0)
+	if (create_make(s->p->create, &s->create, e) < 0 ||
+	    oneshot_check(s->p->shot->output, s->p->shot->errors, e) < 0)
 		return -1;
 	s->future = (struct batch)BATCH_INIT;
 	s->future.base_url = s->create.base_url;
 	s->future.key_ref = s->create.key_ref;
 	s->future.key_header = (char *)(uintptr_t)s->create.batch.key_header;
 	s->future.headers = (char *)(uintptr_t)s->create.batch.headers;
-	create_import(s->p->create, s->p->input, &im);
-	im.problem = s->p->problem;
-	im.progress = s->p->progress;
-	im.ctx = s->p->ctx;
+	create_import(s->p->create, s->p->shot->input, &im);
+	im.problem = on_problem;
+	im.progress = on_progress;
 	im.line = on_line;
-	im.line_ctx = s;
-	return import_check(&im, e) < 0 ? -1 : look_for_batch(s, im.hash, e);
+	im.ctx = im.line_ctx = s;
+	int rc = import_check(&im, e);
+	clear(s);
+	return rc < 0 ? -1 : look_for_batch(s, im.hash, e);
 }
 
 static int add_batch(void *ctx, const struct batch *b, struct err *e)
@@ -309,7 +353,7 @@ int preview_run(const struct preview *p, struct str *out, struct err *e)
 
 	if (p->prices && !(s.prices = prices_load(p->prices, e)))
 		return -1;
-	if ((p->input ? add_input(&s, e) : add_batches(&s, e)) < 0 ||
+	if ((p->shot ? add_input(&s, e) : add_batches(&s, e)) < 0 ||
 	    forecast_each(s.forecast, on_group, &s, e) < 0)
 		return -1;
 	if (!p->json)

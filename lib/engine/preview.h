@@ -15,19 +15,16 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "domain/create.h"
+#include "engine/oneshot.h"
 #include "store/db.h"
 
 struct preview {
-	/* -i: a file, which is checked and not imported.  If the same command has
-	 * been given before, what is left of its batch counts. */
-	const char *input;       /* a path or "-"; NULL: batches */
+	/* -i: what oneshot_begin() would be given.  The file is checked and not
+	 * imported.  If the same command has been given before, what is left of its
+	 * batch counts. */
+	const struct oneshot *shot; /* NULL: batches */
 	const struct create_options *create;
 	const char *db_path;     /* the state file need not be there */
-	bool fresh, retry_failed;/* --new, --retry-failed */
-	void (*problem)(void *ctx, const char *file, int64_t line,
-			const struct line_problem *why);
-	void (*progress)(void *ctx, int64_t lines, int64_t bytes); /* may be NULL */
-	void *ctx;               /* of these two */
 	/* Else these, or all that are open. */
 	struct db *db;
 	const int64_t *batches;  /* rows; NULL: all of `user` */
@@ -38,8 +35,8 @@ struct preview {
 	bool json;
 };
 
-/* Appends it to *out.  ERR_INPUT: the file has bad lines, as import_check()
- * says. */
+/* Appends it to *out.  Bad lines of the file are told on stderr (ERR_INPUT);
+ * options and outputs are checked as oneshot_begin() does. */
 int preview_run(const struct preview *p, struct str *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@ lines() {
 columns=model,pending,retrying,in_flight,why
 says() { is "$(fsl-batch queue --columns "$columns")" "$1" "$2"; }
 queue_is() { [ "$(fsl-batch queue --columns "$columns")" = "$1" ]; }
+queue_says() { fsl-batch queue --columns "$columns" | grep -F "$1"; }
 # run ARGUMENT...: fsl-run in the background; end waits for it.
 run() { fsl-run --grace 0 "$@" >/dev/null 2>&1 & worker=$!; }
 end() {
@@ -21,7 +22,8 @@ end() {
 	wait "$worker" 2>/dev/null
 }
 
-server_start API --rule 'model=slow => hang' --rule 'model=busy => status=503'
+server_start API --rule 'model=slow => hang' --rule 'model=busy => status=503 ; header="retry-after: 600"' \
+	--rule 'model=broken => status=500' --rule 'model=poor => status=401'
 export FSL_BASE_URL="$API_URL"
 
 status_is 5 "no state file" fsl-batch queue
@@ -70,16 +72,36 @@ fsl-batch cancel one three >/dev/null
 status_is 0 "when all has ended" fsl-batch queue
 is "$(cat out)" "" "nothing waits"
 
-# --- again
+# --- again, held, left alone
 
-lines busy 2 >busy.jsonl
-fsl-batch create --name four --retry-delay 1h --retry-max-delay 1h busy.jsonl >/dev/null
+lines broken 2 >broken.jsonl
+fsl-batch create --name four --retry-delay 1h --retry-max-delay 1d broken.jsonl >/dev/null
+export FSL_TEST_SEED=7 # the delays are random
 run four
-ok "a retry that is not due" eventually queue_is "busy	0	2	0	waits to be tried again" || fsl-batch queue
+ok "a retry that is not due" eventually queue_is "broken	0	2	0	waits to be tried again" || fsl-batch queue
 next=$(date -d "$(fsl-batch queue --columns next)" +%s)
-ok "waits for its time" [ "$next" -gt $(($(date +%s) + 500)) ]
+ok "waits for its time" [ "$next" -gt "$(date +%s)" ]
 end
 is "$(fsl-batch queue --columns why)" "no worker is running" "without a worker it waits for that"
 fsl-batch cancel four >/dev/null
+
+lines busy 1 >busy.jsonl
+fsl-batch create --name five busy.jsonl >/dev/null
+run five
+ok "a model that the server holds back" eventually queue_is "busy	0	1	0	held by the server: 503" || fsl-batch queue
+next=$(date -d "$(fsl-batch queue --columns next)" +%s)
+ok "for as long as it said" [ "$next" -gt $(($(date +%s) + 500)) ]
+end
+fsl-batch cancel five >/dev/null
+
+lines poor 3 >poor.jsonl
+lines slow 1 >slow.jsonl
+fsl-batch create --name six --key env:MY_KEY poor.jsonl >/dev/null 2>&1
+fsl-batch create --name seven slow.jsonl >/dev/null
+MY_KEY=wrong run -j 1 --limit 'slow:jobs=1' six seven
+ok "a key that is not taken" eventually queue_says "poor	3	0	0	unauthorized: "
+is "$(fsl-batch queue --columns model,in_flight,limit | tail -n 1)" "slow	1	1" "--limit of a worker"
+end
+fsl-batch cancel six seven >/dev/null
 sound "after all that"
 done_testing

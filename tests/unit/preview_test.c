@@ -42,10 +42,8 @@ static const char *say(const struct preview *p)
 	return str_z(&out);
 }
 
-static struct preview of_input(void)
-{
-	return (struct preview){ .input = input_path, .create = &create, .db_path = db_file };
-}
+static struct oneshot shot = { .input = input_path };
+static const struct preview of_input = { .shot = &shot, .create = &create, .db_path = db_file };
 
 static const char first[] =
 	"curl -sS -g -X POST http://127.0.0.1:1/v1/chat/completions \\\n"
@@ -67,7 +65,7 @@ static void lacks(const char *said, const char *part, const char *rule)
 
 static void inputs(void)
 {
-	struct preview p = of_input();
+	struct preview p = of_input;
 	struct str want CLEANUP(str_release) = STR_INIT;
 
 	str_addf(&want, "# 2 requests to http://127.0.0.1:1, model m-1, key env:FSL_KEY\n"
@@ -75,7 +73,7 @@ static void inputs(void)
 		 "# about 23 input tokens, at most 2,000 output tokens\n# the first of them:\n%s\n"
 		 "# 1 request to http://127.0.0.1:1, model other, key env:FSL_KEY\n"
 		 "# key env:FSL_KEY: the variable is not set\n"
-		 "# about 4 input tokens; all of them set no limit to their output\n# it is:\n", first);
+		 "# about 4 input tokens; it sets no limit to its output\n# it is:\n", first);
 	has(say(&p), str_z(&want), "per model: requests, tokens, the key, the first as curl");
 	has(say(&p), "\n# in all 3 requests, about 27 input tokens\n# Nothing was sent.\n", "and in all");
 	setenv("FSL_KEY", "canary-secret", 1);
@@ -87,14 +85,14 @@ static void inputs(void)
 	put(prices_path, "{\"m\":{\"input\":1,\"output\":4}}");
 	has(say(&p), "2,000 output tokens; at most about 0.0081 USD\n",
 	    "the most it may cost, to a hundredth of a cent and not less");
-	has(say(&p), "their output; the model has no price\n", "or no price");
+	has(say(&p), "its output; the model has no price\n", "or no price");
 	has(say(&p), "# in all 3 requests, about 27 input tokens\n# Costs are for four bytes a token",
 	    "then there is no cost in all");
 	put(prices_path, "{\"\":{\"input\":1,\"output\":4}}");
-	has(say(&p), "their output; about 0.0001 USD and what that output costs\n",
+	has(say(&p), "its output; about 0.0001 USD and what that output costs\n",
 	    "output without a limit has no bound");
 	put(prices_path, "{\"m\":{\"input\":1,\"output\":4},\"o\":{\"input\":1,\"output\":0}}");
-	has(say(&p), "their output; at most about 0.0001 USD\n", "but if it costs nothing");
+	has(say(&p), "its output; at most about 0.0001 USD\n", "but if it costs nothing");
 	has(say(&p), "27 input tokens; at most about 0.0082 USD\n", "costs in all");
 	put(prices_path, "[]");
 	has(say(&p), "prices.json: is no object", "bad prices are an error");
@@ -123,7 +121,7 @@ static void inputs(void)
 
 static void bad_inputs(void)
 {
-	struct preview p = of_input();
+	struct preview p = of_input;
 
 	put(input_path, "{\"custom_id\":\"r1\"}\n");
 	has(say(&p), "1 problem", "a bad file is an error");
@@ -132,9 +130,17 @@ static void bad_inputs(void)
 	has(say(&p), "--base-url", "so are bad options");
 	CHECK_INT(failed, ERR_USAGE, "of usage");
 	create.base_url = "http://127.0.0.1:1";
-	p.input = "nosuch.jsonl";
+	shot.input = "nosuch.jsonl";
 	has(say(&p), "nosuch.jsonl", "and a file that is not there");
 	CHECK_INT(failed, ERR_NOINPUT, "which cannot be opened");
+	shot.input = input_path;
+	shot.output = shot.errors = prices_path;
+	has(say(&p), "-o and -e are the same file", "outputs are checked");
+	shot.output = NULL;
+	shot.errors = "/nosuch/dir/bad.jsonl";
+	has(say(&p), "/nosuch/dir", "each of them");
+	CHECK_INT(failed, ERR_CANTCREAT, "for whether it can be made");
+	shot.errors = NULL;
 	put(input_path, text);
 }
 
@@ -166,7 +172,7 @@ static int64_t version(struct db *db)
 static void resumed(struct db *db)
 {
 	int64_t id = run_input(db);
-	struct preview p = of_input();
+	struct preview p = of_input;
 
 	fixture_complete(db, request_row(id, 1), "{}");
 	fixture_fail(db, request_row(id, 3), 400, NULL, "{}");
@@ -174,9 +180,13 @@ static void resumed(struct db *db)
 	has(say(&p), "# goes on with batch_", "the same command again goes on");
 	has(say(&p), ": 2 of 3 done\n# 1 request to http://127.0.0.1:1, model m-1,", "with the rest");
 	has(say(&p), "-H 'Idempotency-Key: batch_req_", "under its id");
-	p.fresh = true;
+	shot.fresh = true;
 	has(say(&p), "# 2 requests to", "--new sends everything");
-	p.fresh = false;
+	create.reuse_ms = INT64_C(1) << 60;
+	has(say(&p), "# of what follows 2 would take the answer of an earlier request (--reuse)\n",
+	    "or takes what is there, for equal requests");
+	create.reuse_ms = 0;
+	shot.fresh = false;
 	create.headers = (const char *[]){ "X-A: b" }, create.n_headers = 1;
 	has(say(&p), "# 2 requests to", "with other headers it is another batch");
 	has(say(&p), "-H 'X-A: b'", "they are sent");
@@ -187,7 +197,7 @@ static void resumed(struct db *db)
 	has(say(&p), "# it was batch_", "one that has ended");
 	has(say(&p), ": 3 of 3 done (--retry-failed sends what failed, --new everything)\n"
 	    "# nothing would be sent\n", "is not sent again");
-	p.retry_failed = true;
+	shot.retry_failed = true;
 	has(say(&p), ": 2 of 3 done\n# 1 request to http://127.0.0.1:1, model other,",
 	    "--retry-failed: but for what failed");
 }

@@ -47,13 +47,19 @@ static void says(const char *want, const char *rule)
 	CHECK_STR(row ? row + 6 : str_z(&out), want, "%s", rule);
 }
 
-static struct worker enter(const char *config)
+static struct worker enter_with(const char *config, const char *limits)
 {
+	const struct worker_new n = { .version = "0", .config = config, .limits = limits };
 	struct worker w;
 	struct err e = ERR_INIT;
 
-	rows_must(worker_enter(r.db, &(struct worker_new){ .version = "0", .config = config }, &w, &e) == 0, "worker_enter", e.msg);
+	rows_must(worker_enter(r.db, &n, &w, &e) == 0, "worker_enter", e.msg);
 	return w;
+}
+
+static struct worker enter(const char *config)
+{
+	return enter_with(config, NULL);
 }
 
 static void leave(struct worker w)
@@ -140,11 +146,28 @@ static void what_holds(int64_t a)
 	says("2/0/0 [held by the server] @100001\n", "without a reason");
 	ROWS_DO(r.raw, "UPDATE buckets SET hold_ms = ?1", (int64_t)NOW);
 	says("2/0/0\n", "that is over");
-	ROWS_DO(r.raw, "UPDATE buckets SET rate_us = 100250000");
-	says("2/0/0 [its rate of requests is used up] @100250\n", "a rate");
-	ROWS_DO(r.raw, "UPDATE buckets SET rate_us = 0, tokens_us = 100750000");
+	ROWS_DO(r.raw, "UPDATE buckets SET hold_ms = 999999999999");
+	says("2/0/0 [held by the server] @3700000\n", "no longer than a worker believes");
+	ROWS_DO(r.raw, "UPDATE buckets SET hold_ms = 0, rate_us = 100250000, tokens_us = 100750000");
+	says("2/0/0\n", "a rate that nobody has is none");
+	struct worker v = enter_with("{}", "[\"other:jobs=1\",\"m1:rate=5/s\"]");
+	says("2/0/0 [its rate of requests is used up] @100250\n", "one that a living worker has");
+	leave(v);
+	v = enter_with("{}", "[\"*:tokens=5/s\"]");
 	says("2/0/0 [its rate of tokens is used up] @100750\n", "tokens");
-	ROWS_DO(r.raw, "UPDATE buckets SET tokens_us = 0, cap = 1");
+	leave(v);
+	ROWS_DO(r.raw, "UPDATE buckets SET rate_us = 0, tokens_us = 0");
+	v = enter_with("{}", "[\"*:jobs=7\"]");
+	says("2/0/0 of 7\n", "a limit of a living worker");
+	struct worker u = enter_with("{}", "[\"m1:jobs=5\"]");
+	says("2/0/0 of 5\n", "the smallest of them");
+	ROWS_DO(r.raw, "UPDATE buckets SET cap = 6");
+	says("2/0/0 of 5\n", "or that of the server");
+	ROWS_DO(r.raw, "UPDATE buckets SET cap = 4");
+	says("2/0/0 of 4\n", "if it is smaller");
+	leave(u);
+	leave(v);
+	ROWS_DO(r.raw, "UPDATE buckets SET cap = 1");
 	says("2/0/0 of 1\n", "a limit that is not reached");
 	start(w.id, a, 1, 0);
 	says("1/0/1 of 1 [as many are in flight as the limit allows]\n", "a limit");
@@ -198,6 +221,33 @@ static void several(int64_t a)
 	says("0/0/2 [no worker is running]\n", "what a dead worker had in flight");
 }
 
+static int add_model(void *ctx, struct span model, struct err *e)
+{
+	str_addspan(ctx, model);
+	str_addc(ctx, ' ');
+	return span_is(model, "m3") ? err_set(e, ERR_STATE, "enough") : 0;
+}
+
+static void models(void)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+	struct err e = ERR_INIT;
+	int64_t ids[] = { rows_batch(&r, 2, 2, 0), rows_batch(&r, 2, 1, 0), rows_batch(&r, 2, 2, 0) };
+
+	ROWS_DO(r.raw, "UPDATE batches SET user = 'them'");
+	ROWS_DO(r.raw, "UPDATE batches SET status = 6 WHERE id <> ?1 AND id <> ?2", ids[0], ids[1]);
+	CHECK(queue_models(r.db, ids, 3, NULL, add_model, &out, &e) == 0, "models of batches");
+	CHECK_STR(str_z(&out), "m1 m2 m1 ", "those that are pending, of those in progress");
+	str_reset(&out);
+	CHECK(queue_models(r.db, NULL, 0, "them", add_model, &out, &e) == 0, "of a user's");
+	CHECK_STR(str_z(&out), "m1 m2 m1 ", "the same");
+	str_reset(&out);
+	CHECK(queue_models(r.db, NULL, 0, "nobody", add_model, &out, &e) == 0 && out.n == 0, "of nobody's");
+	rows_batch(&r, 3, 3, 0);
+	CHECK(queue_models(r.db, NULL, 0, NULL, add_model, &out, &e) < 0 && e.code == ERR_STATE,
+	      "the callback may stop it");
+}
+
 static int stop(void *ctx, const struct queue_row *q, struct err *e)
 {
 	(void)q;
@@ -219,6 +269,7 @@ int main(void)
 	who_takes(a);
 	what_holds(a);
 	several(a);
+	models();
 	rows_close(&r);
 	return unit_done();
 }
