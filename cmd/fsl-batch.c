@@ -19,6 +19,7 @@
 #include "engine/deliver.h"
 #include "engine/follow.h"
 #include "engine/submit.h"
+#include "store/backup.h"
 
 static struct create_options create = CREATE_OPTIONS_INIT;
 static struct deliver deliver = DELIVER_INIT;
@@ -243,6 +244,11 @@ static int run_change(struct tool *t, struct err *e)
 	return choose(e) < 0 ? -1 : each_batch(t, change_columns, change_one, NULL, e);
 }
 
+static int run_backup(struct tool *t, struct err *e)
+{
+	return open_db(t, e) < 0 ? -1 : backup_make(db, t->operands[0], asked.dry_run, e);
+}
+
 #define OPTIONS(...) (const struct opt[]){ __VA_ARGS__ { .kind = OPT_END } }
 static const struct tool_verb verbs[] = {
 	{ "create", "FILE-ID|FILE|-", 1, 1, "make a batch and print its id; a path is imported first",
@@ -267,6 +273,8 @@ static const struct tool_verb verbs[] = {
 	  OPTIONS(CANCEL_OPTS(given, asked)), run_change },
 	{ "retry", "BATCH...", 1, -1, "send failed, expired and cancelled requests once more", NULL,
 	  OPTIONS(RETRY_OPTS(given, asked)), run_change },
+	{ "backup", "FILE", 1, 1, "copy the state file while others work on it", NULL,
+	  OPTIONS(BACKUP_OPTS(asked)), run_backup },
 	{ "delete", "[BATCH]...", 0, -1, "delete batches, their requests and results", NULL,
 	  OPTIONS(DELETE_OPTS(asked)), run_change },
 	{ .run = NULL },

@@ -27,6 +27,8 @@ static const char *const texts[] = {
 			" ORDER BY id LIMIT ?3",
 	[Q_BATCHES] = "/*scan*/SELECT id, uuid, file FROM batches WHERE status > 0"
 		      " AND completed > 0 AND base_url = ?1 AND headers IS ?2"
+		      " AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.batch = batches.id AND"
+		      " u.model NOT IN (SELECT model FROM queues q WHERE q.batch = batches.id))"
 		      " ORDER BY file, id DESC",
 	[Q_DONE] = "SELECT answer FROM requests WHERE id = ?1 AND state = 2",
 	[Q_AGE] = "SELECT ended_ms, source FROM answers WHERE id = ?1",

@@ -9,7 +9,9 @@
  * Any completed request of any batch that can be seen is a source, an answer
  * that was itself reused too: its age and its name are those of the request
  * that was sent.  Of several the one in the newest batch is taken.  With a limit
- * of age, an answer whose request was deleted meanwhile is too old.
+ * of age, an answer whose request was deleted meanwhile is too old.  A batch
+ * that has asked a model which none of its requests is for (--escalate) is no
+ * source: nothing tells which of its answers are that model's.
  *
  * Nothing is indexed by hash: importing would cost twice as much.  The hashes
  * of the new file (40 bytes each) are kept in memory, and the templates

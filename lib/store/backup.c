@@ -2,14 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/safe.h"
+#include "base/sig.h"
 #include "base/str.h"
 #include "store/internal.h"
 
@@ -235,4 +238,20 @@ int backup_check(const char *path, struct err *e)
 	struct copy c CLEANUP(copy_release) = { .path = path, .dir = STR_INIT, .tmp = STR_INIT };
 
 	return check(&c, e);
+}
+
+int backup_make(struct db *db, const char *path, bool dry_run, struct err *e)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+
+	if (dry_run && backup_check(path, e) < 0)
+		return -1;
+	if (dry_run) {
+		log_note("would copy %s to %s", safe_show(span_of(db->path), SHOWN), shown(path));
+		return 0;
+	}
+	if (sig_open(signals, ARRAY_LEN(signals), e) < 0)
+		return -1;
+	int rc = backup_write(db, path, sig_next, e);
+	return rc > 0 ? 128 + rc : rc;
 }

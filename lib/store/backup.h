@@ -29,4 +29,8 @@ int backup_write(struct db *db, const char *path, int (*stop)(void),
 /* What it would refuse before it begins. */
 int backup_check(const char *path, struct err *e) MUST_CHECK;
 
+/* The whole of `fsl-batch backup`: SIGHUP, SIGINT and SIGTERM stop it.  An exit
+ * status, 128 + the signal then.  `dry_run`: checks, and says what it would do. */
+int backup_make(struct db *db, const char *path, bool dry_run, struct err *e) MUST_CHECK;
+
 #endif

@@ -80,15 +80,16 @@ static void checkpoint(struct db *db)
 	int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_FULL,
 					   &log_pages, &done);
 	db->busy_limit_ms = db->patience_ms;
-	/* While a reader is in the way the log cannot begin anew: not again at
-	 * each commit, each would wait. */
-	db->checkpoint_at = db->wal_pages + DB_CHECKPOINT_PAGES / 4;
+	/* While a reader is in the way (a backup, for minutes) the log cannot
+	 * begin anew: not again at each commit, each would wait. */
+	int more = db->wal_pages > DB_CHECKPOINT_PAGES ? db->wal_pages : DB_CHECKPOINT_PAGES;
+	db->checkpoint_at = db->wal_pages + more / 4;
 	if (rc == SQLITE_OK && done == log_pages) {
 		db->wal_warned = false;
 	} else if (log_pages > WAL_WARN_PAGES && !db->wal_warned) {
 		db->wal_warned = true;
 		log_warn("%s-wal has grown to %d MiB: a program has been reading for long "
-			 "(an open transaction in an SQLite shell?)",
+			 "(a backup, or an open transaction in an SQLite shell?)",
 			 safe_show(span_of(db->path), 200), log_pages / 128);
 	}
 }

@@ -11,8 +11,8 @@
  *
  * After the commit, still under the lock, the write-ahead log is checkpointed
  * (FULL) when it has grown past 16 MiB; it waits at most 100 ms for readers
- * and, while they keep the log from beginning anew, is tried again every 4 MiB.
- * Then the doorbell rings. */
+ * and, while they keep the log from beginning anew, is tried again each time it
+ * has grown by a quarter.  Then the doorbell rings. */
 #ifndef FSL_STORE_TX_H
 #define FSL_STORE_TX_H
 

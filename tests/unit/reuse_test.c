@@ -212,6 +212,12 @@ static void test_states(void)
 	CHECK_INT(reused(THREE("c"), &b), 1, "nor what failed, was cancelled or is in flight");
 	CHECK_INT(SQL("SELECT id & 4294967295 FROM requests WHERE id >> 32 = ?1 AND state = 2", b.id),
 		  3, "but what was completed, also while its batch goes on");
+	fixture_must(batch_cancel(db, b.id, &e) == 2, "cancel", &e);
+	ROWS_DO(raw, "INSERT INTO models (name) VALUES ('other')");
+	ROWS_DO(raw, "INSERT INTO usage (batch, model, hour, requests) SELECT id, (SELECT id FROM models"
+		" WHERE name = 'other'), 1, 0 FROM batches");
+	CHECK_INT(reused(THREE("e"), &b), 0, "a batch that has asked another model is none");
+	ROWS_DO(raw, "DELETE FROM usage WHERE requests = 0");
 	ROWS_DO(raw, "UPDATE batches SET status = 0 WHERE completed > 0");
 	CHECK_INT(reused(THREE("d"), &b), 0, "a batch that nobody sees is none");
 }
