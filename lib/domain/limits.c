@@ -221,7 +221,11 @@ void limits_read(struct limits *l, struct span json)
 	struct span none, item;
 	size_t pos = 0;
 
-	if (!json.p || json_scan(json, NULL, NULL, &bad) != 0 || json_type(json) != JSON_ARRAY)
+	if (!json.p || json_scan(json, NULL, NULL, &bad) != 0)
+		return;
+	while (strchr(" \t\r\n", json.p[0])) /* the walker wants it to begin at once */
+		json.p++, json.n--;
+	if (json_type(json) != JSON_ARRAY)
 		return;
 	while (json_each(json, &pos, &none, &item)) {
 		struct str text CLEANUP(str_release) = STR_INIT;

@@ -7,8 +7,10 @@
 
 enum { Q_READ, Q_ANNOUNCE };
 static const char *const texts[] = {
-	[Q_READ] = "SELECT slot, limits FROM workers WHERE ended_ms IS NULL AND slot > 0"
-		   " AND id <> ?1",
+	/* Of a slot that was taken again the older row is a dead one's. */
+	[Q_READ] = "SELECT slot, limits FROM workers w WHERE ended_ms IS NULL AND slot > 0"
+		   " AND id <> ?1 AND NOT EXISTS (SELECT 1 FROM workers n WHERE n.slot = w.slot"
+		   " AND n.ended_ms IS NULL AND n.id > w.id)",
 	[Q_ANNOUNCE] = "UPDATE workers SET limits = ?2 WHERE id = ?1",
 };
 const struct stmt_set peer_sql = { "peer", texts, ARRAY_LEN(texts) };

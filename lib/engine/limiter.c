@@ -15,6 +15,7 @@ enum {
 	PEERS_MS = 250,      /* how often the others' limits are read */
 	ASK_AGAIN_MS = 1000, /* while others wait for the same slots */
 	SHARES_MAX = 1024,   /* as many workers as there may be */
+	TOKENS_MAX = 2000000, /* that one request takes */
 };
 
 struct limiter {
@@ -126,7 +127,7 @@ int limiter_begin(struct limiter *l, struct db *db, int64_t now_ms, struct err *
 	for (int i = 0; i < l->n_buckets; i++) {
 		struct limiter_bucket *b = l->buckets[i];
 		b->mine = b->kept_mine;
-		b->credit = b->kept_credit;
+		b->count = b->kept;
 		b->read = b->asked = b->dirty = b->limited = b->served = false;
 	}
 	if (!l->announced && peer_announce(db, l->worker, &l->own, e) < 0)
@@ -177,7 +178,7 @@ static struct limiter_bucket *meet(struct limiter *l, int64_t row, struct err *e
 	b = mem_alloc(sizeof *b);
 	b->row = (struct bucket)BUCKET_INIT;
 	if (bucket_get(l->db, row, &b->row, e) < 0) {
-		free(b);
+		drop_bucket(b);
 		return NULL;
 	}
 	b->origin = origin_of(l, b->row.origin);
@@ -214,6 +215,26 @@ static int64_t less(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* What was written under another limit, or by a clock that was set wrong, must
+ * not hold anything up for days.  What is cut is written: as it was found it
+ * would stay as far away. */
+static void cut(struct limiter *l, struct limiter_bucket *b)
+{
+	int64_t hold = less(b->row.hold_ms, l->now_ms + RETRY_AFTER_MAX_MS);
+	int64_t rate = b->limit.rate.n ? rate_cut(b->row.rate_us, &b->limit.rate, 1, l->now_us)
+				       : b->row.rate_us;
+	int64_t tokens = b->limit.tokens.n ? rate_cut(b->row.tokens_us, &b->limit.tokens,
+						      TOKENS_MAX, l->now_us)
+					   : b->row.tokens_us;
+
+	b->dirty |= hold != b->row.hold_ms || rate != b->row.rate_us || tokens != b->row.tokens_us;
+	b->row.hold_ms = hold;
+	b->row.rate_us = rate;
+	b->row.tokens_us = tokens;
+	if (b->row.halved_ms > l->now_ms)
+		b->row.halved_ms = 0;
+}
+
 /* The row as it is now; once per transaction. */
 static int look(struct limiter *l, struct limiter_bucket *b, struct err *e)
 {
@@ -221,11 +242,7 @@ static int look(struct limiter *l, struct limiter_bucket *b, struct err *e)
 		return 0;
 	if (bucket_reread(l->db, &b->row, e) < 0)
 		return -1;
-	/* What a wrong clock wrote must not hold anything up for days. */
-	if (b->row.hold_ms > l->now_ms + RETRY_AFTER_MAX_MS)
-		b->row.hold_ms = l->now_ms + RETRY_AFTER_MAX_MS;
-	if (b->row.halved_ms > l->now_ms)
-		b->row.halved_ms = 0;
+	cut(l, b);
 	b->read = true;
 	return 0;
 }
@@ -249,7 +266,7 @@ static int room_in_flight(struct limiter *l, struct limiter_bucket *b, int64_t j
 	if (me < 0)
 		me = n++;
 	/* The store learns of this transaction's changes at its end. */
-	shares[me] = (struct bucket_share){ l->worker, b->mine, b->wants_ms, b->served_ms };
+	shares[me] = (struct bucket_share){ l->worker, b->mine, b->count.wants_ms, b->count.served_ms };
 	*room = jobs ? rate_share(jobs, shares, n, l->worker, l->now_ms) : INT32_MAX;
 	return 0;
 }
@@ -283,7 +300,7 @@ int limiter_room(struct limiter *l, struct limiter_bucket *b, struct err *e)
 	room_by_rate(l, b, b->row.rate_us, &b->limit.rate, 1);
 	/* A request has hundreds of tokens: what has been seen tells how many. */
 	room_by_rate(l, b, b->row.tokens_us, &b->limit.tokens,
-		     b->tokens_each > 0 ? b->tokens_each : 1000);
+		     b->count.tokens_each > 0 ? b->count.tokens_each : 1000);
 	return 0;
 }
 
@@ -299,7 +316,7 @@ void limiter_start(struct limiter *l, struct limiter_bucket *b, int64_t tokens)
 {
 	b->mine++;
 	b->served = true;
-	b->tokens_each += b->tokens_each ? (tokens - b->tokens_each) / 8 : tokens;
+	b->count.tokens_each += b->count.tokens_each ? (tokens - b->count.tokens_each) / 8 : tokens;
 	if (b->limit.rate.n) {
 		b->row.rate_us = rate_after(b->row.rate_us, &b->limit.rate, 1, l->now_us);
 		b->dirty = true;
@@ -332,7 +349,7 @@ static int halve(struct limiter *l, struct limiter_bucket *b, struct err *e)
 	int64_t base = b->row.cap && b->row.cap < flying ? b->row.cap : flying;
 	b->row.cap = base / 2 > 1 ? base / 2 : 1;
 	b->row.halved_ms = l->now_ms;
-	b->credit = 0;
+	b->count.credit = 0;
 	b->dirty = true;
 	return 0;
 }
@@ -342,9 +359,9 @@ static void raise(struct limiter *l, struct limiter_bucket *b)
 	int64_t most = b->limit.jobs ? b->limit.jobs : (int64_t)l->jobs * (l->peers.n + 1);
 
 	/* One more after as many successes as there are slots. */
-	if (++b->credit < b->row.cap)
+	if (++b->count.credit < b->row.cap)
 		return;
-	b->credit = 0;
+	b->count.credit = 0;
 	b->row.cap = b->row.cap + 1 >= most ? 0 : b->row.cap + 1;
 	b->dirty = true;
 }
@@ -382,16 +399,16 @@ int limiter_end(struct limiter *l, struct limiter_bucket *b, const struct limite
 /* Others learn that we wait for a slot, or that we do not any more. */
 static int queue_up(struct limiter *l, struct limiter_bucket *b, struct err *e)
 {
-	int64_t wants = b->room > 0 ? 0 : l->now_ms;
+	int64_t wants = b->room > 0 ? 0 : l->now_ms, ago = l->now_ms - b->count.wants_ms;
 
-	if (wants && b->wants_ms && l->now_ms - b->wants_ms < ASK_AGAIN_MS && !b->served)
+	if (wants && ago >= 0 && ago < ASK_AGAIN_MS && !b->served)
 		return 0;
-	if (!wants && !b->wants_ms)
+	if (!wants && !b->count.wants_ms)
 		return 0;
-	b->wants_ms = wants;
+	b->count.wants_ms = wants;
 	if (b->served)
-		b->served_ms = l->now_ms;
-	const struct bucket_share s = { l->worker, 0, b->wants_ms, b->served_ms };
+		b->count.served_ms = l->now_ms;
+	const struct bucket_share s = { l->worker, 0, b->count.wants_ms, b->count.served_ms };
 	return bucket_queue_up(l->db, b->row.id, &s, e);
 }
 
@@ -414,7 +431,7 @@ void limiter_commit(struct limiter *l)
 	l->n_durable = l->n_buckets;
 	for (int i = 0; i < l->n_buckets; i++) {
 		l->buckets[i]->kept_mine = l->buckets[i]->mine;
-		l->buckets[i]->kept_credit = l->buckets[i]->credit;
+		l->buckets[i]->kept = l->buckets[i]->count;
 	}
 }
 

@@ -29,9 +29,13 @@ struct limiter_bucket {
 	int64_t mine;       /* in flight, of this worker */
 	/* Internal. */
 	struct limit limit; /* of all living workers */
-	int64_t kept_mine, credit, kept_credit; /* kept: at the last commit */
 	int64_t others;     /* in flight, of the others */
-	int64_t wants_ms, served_ms, tokens_each;
+	struct limiter_count {
+		int64_t credit;              /* successes towards one more */
+		int64_t wants_ms, served_ms; /* as others know them */
+		int64_t tokens_each;         /* that a request takes, smoothed */
+	} count, kept;      /* kept: at the last commit */
+	int64_t kept_mine;
 	bool read, asked, dirty, limited, served;
 };
 

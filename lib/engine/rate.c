@@ -4,22 +4,36 @@
 
 __extension__ typedef __int128 wide;
 
-enum { AHEAD_US = 3600 };
+static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
-/* Neither further back than can be caught up, nor further ahead than right. */
-static int64_t clamp(int64_t at_us, const struct limit_rate *r, int64_t now_us)
+static int64_t step_of(const struct limit_rate *r, int64_t n)
 {
-	int64_t ahead = r->interval_ms * 1000 + (int64_t)AHEAD_US * 1000000;
+	wide step = (wide)r->interval_ms * 1000 * n;
 
-	if (at_us < now_us - RATE_SLICE_US)
-		return now_us - RATE_SLICE_US;
-	return at_us > now_us + ahead ? now_us + ahead : at_us;
+	/* Rounded up: the rate is never exceeded. */
+	return (int64_t)((step + (n > 0 ? r->n - 1 : 0)) / r->n);
+}
+
+int64_t rate_cut(int64_t at_us, const struct limit_rate *r, int64_t most, int64_t now_us)
+{
+	wide step = (wide)r->interval_ms * 1000 * most / r->n;
+	int64_t day = r->interval_ms * 1000 + DAY_US;
+	int64_t last = now_us + RATE_SLICE_US + (step < day ? (int64_t)step : day);
+
+	return at_us < last ? at_us : last;
+}
+
+/* No further back than can be caught up; the first ever has nothing to. */
+static int64_t begin_of(int64_t at_us, int64_t now_us)
+{
+	if (at_us == 0)
+		return now_us;
+	return at_us > now_us - RATE_SLICE_US ? at_us : now_us - RATE_SLICE_US;
 }
 
 int64_t rate_room(int64_t at_us, const struct limit_rate *r, int64_t now_us)
 {
-	/* The first ever has nothing to catch up. */
-	at_us = at_us ? clamp(at_us, r, now_us) : now_us;
+	at_us = begin_of(at_us, now_us);
 	if (at_us > now_us)
 		return 0;
 	return (int64_t)((wide)(now_us - at_us) * r->n / ((wide)r->interval_ms * 1000)) + 1;
@@ -27,19 +41,13 @@ int64_t rate_room(int64_t at_us, const struct limit_rate *r, int64_t now_us)
 
 int64_t rate_after(int64_t at_us, const struct limit_rate *r, int64_t n, int64_t now_us)
 {
-	wide step = (wide)r->interval_ms * 1000 * n;
-
-	at_us = at_us ? clamp(at_us, r, now_us) : now_us;
-	/* Rounded up: the rate is never exceeded. */
-	return at_us + (int64_t)((step + (n > 0 ? r->n - 1 : 0)) / r->n);
+	return begin_of(at_us, now_us) + step_of(r, n);
 }
 
 int64_t rate_wake(int64_t at_us, const struct limit_rate *r, int64_t now_us)
 {
-	int64_t step = (int64_t)((wide)r->interval_ms * 1000 / r->n);
-
-	at_us = clamp(at_us, r, now_us);
-	return step < RATE_WAKE_US ? at_us + RATE_WAKE_US : at_us;
+	at_us = begin_of(at_us, now_us);
+	return step_of(r, 1) < RATE_WAKE_US ? at_us + RATE_WAKE_US : at_us;
 }
 
 static bool wants(const struct bucket_share *s, int64_t now_ms)
@@ -51,6 +59,11 @@ static bool wants(const struct bucket_share *s, int64_t now_ms)
 static int64_t less(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+static int64_t served(const struct bucket_share *s, int64_t now_ms)
+{
+	return s->served_ms <= now_ms ? s->served_ms : 0;
 }
 
 int64_t rate_share(int64_t jobs, const struct bucket_share *shares, int n, int64_t me,
@@ -74,7 +87,7 @@ int64_t rate_share(int64_t jobs, const struct bucket_share *shares, int n, int64
 		if (s->worker == me || !wants(s, now_ms) || s->in_flight >= part)
 			continue;
 		reserved += part - s->in_flight;
-		if (s->served_ms < mine.served_ms)
+		if (served(s, now_ms) < served(&mine, now_ms))
 			earlier += part - s->in_flight;
 	}
 	int64_t beyond = free - reserved;
