@@ -92,7 +92,7 @@ static struct known *known_of(struct book *b, int64_t batch, struct err *e)
 		b->known = mem_resize(b->known, (size_t)b->cap_known, sizeof *b->known);
 	}
 	struct known *k = &b->known[b->n_known];
-	*k = (struct known){ target_new(&row, &b->defaults), false };
+	*k = (struct known){ target_new(&row, &b->defaults, b->o.trace), false };
 	intmap_set(&b->by_batch, batch, b->n_known++);
 	if (row.completed > 0)
 		health_trust(b->scene.health, batch);

@@ -67,6 +67,14 @@ static int own_line(struct job *j, struct span name, struct span value)
 	return 0;
 }
 
+/* "Name: " and a value of our own, which needs no look. */
+static void known_line(struct job *j, struct span name, struct span value)
+{
+	str_addspan(&j->call.own, name);
+	str_addspan(&j->call.own, value);
+	str_addc(&j->call.own, '\0');
+}
+
 static bool line_has(const struct line *l, const char *name)
 {
 	struct str scratch CLEANUP(str_release) = STR_INIT;
@@ -107,11 +115,31 @@ static bool is_given(const struct job *j, const char *name)
 	return target_has(j->target, name) || line_has(&j->line, name);
 }
 
+/* What names the request and its attempt. */
+static void add_names(struct job *j)
+{
+	const struct target *t = j->target;
+	char id[REQUEST_ID_BUF + 24], trace[TRACE_BUF];
+
+	batch_request_text(t->uuid, request_line(j->req.row), id);
+	if (t->trace && !line_has(&j->line, "traceparent"))
+		known_line(j, SPAN_LIT("traceparent: "),
+			   span_of(trace_text(t->trace, j->req.row, j->req.n, trace)));
+	if (t->labels && !is_given(j, LABEL_REQUEST))
+		known_line(j, SPAN_LIT(LABEL_REQUEST ": "), span_of(id));
+	if (t->labels && !is_given(j, LABEL_CUSTOM)) /* left out if HTTP forbids it */
+		(void)own_line(j, SPAN_LIT(LABEL_CUSTOM), j->line.custom_id);
+	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
+		return;
+	if (j->req.round > 0) /* servers replay a stored failure under the old key */
+		snprintf(id + strlen(id), 24, "-r%lld", (long long)j->req.round);
+	known_line(j, SPAN_LIT("Idempotency-Key: "), span_of(id));
+}
+
 static int headers(struct job *j)
 {
 	const struct target *t = j->target;
-	char id[REQUEST_ID_BUF];
-	struct str key CLEANUP(str_release) = STR_INIT, origin CLEANUP(str_release) = STR_INIT;
+	struct str origin CLEANUP(str_release) = STR_INIT;
 	bool with_key = true;
 
 	if (url_is_absolute(j->line.url)) {
@@ -121,16 +149,11 @@ static int headers(struct job *j)
 	j->call.headers = with_key ? t->with_key : t->without_key;
 	if (j->line.headers.p && own_headers(j, with_key) < 0)
 		return -1;
-	if (j->call.body.p && !is_given(j, "Content-Type") &&
-	    own_line(j, SPAN_LIT("Content-Type"), j->line.body.p[0] == '"'
-		     ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json")) < 0)
-		return -1;
-	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
-		return 0;
-	str_addz(&key, batch_request_text(t->uuid, request_line(j->req.row), id));
-	if (j->req.round > 0) /* servers replay a stored failure under the old key */
-		str_addf(&key, "-r%lld", (long long)j->req.round);
-	return own_line(j, SPAN_LIT("Idempotency-Key"), str_span(&key));
+	if (j->call.body.p && !is_given(j, "Content-Type"))
+		known_line(j, SPAN_LIT("Content-Type: "), j->line.body.p[0] == '"'
+			   ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json"));
+	add_names(j);
+	return 0;
 }
 
 static int unusable(struct job *j, const char *why)
