@@ -78,6 +78,8 @@
 	{ .kind = OPT_SIZE, .name = "max-response", .dst = &(o).send.max_response, \
 	  .arg = "SIZE", .help = "the largest answer that is kept", .dflt = "16M", \
 	  .min = 1, .max = 512 << 20 }, \
+	{ .kind = OPT_FLAG, .name = "at-most-once", .dst = &(o).at_most_once, \
+	  .help = "do not send a request again that may have left and was not answered" }, \
 	{ .kind = OPT_FLAG, .name = "no-idempotency-key", .dst = &(o).no_idempotency_key, \
 	  .help = "do not send the header Idempotency-Key" },
 

@@ -26,6 +26,7 @@ static const struct member {
 	MEMBER(total_ms, 1, 7 * DAY_MS, 600000),
 	MEMBER(max_response, 1, 512 << 20, 16 << 20),
 	MEMBER(no_idempotency_key, 0, 1, 0),
+	MEMBER(at_most_once, 0, 1, 0),
 #undef MEMBER
 };
 

@@ -22,14 +22,15 @@ struct send {
 	int64_t total_ms;         /* to 7 d */
 	int64_t max_response;     /* bytes: 1 to 512 MiB (a value in SQLite has at most 10^9) */
 	int64_t no_idempotency_key; /* 0 or 1 */
+	int64_t at_most_once;     /* 0 or 1: engine/retry.h */
 };
 
-#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1 }
+#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1, -1 }
 
 void send_release(struct send *s);
 
 /* The defaults: 5, 1 s, 2, 60 s, "408,425,429,5xx", 10 s, 10 min, 90 s,
- * 10 min, 16 MiB, 0. */
+ * 10 min, 16 MiB, 0, 0. */
 struct send send_defaults(void);
 
 /* Unset members of `s` taken from `other`. */

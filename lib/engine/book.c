@@ -143,7 +143,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 		.final = j->decision.verdict == VERDICT_FAILED,
 		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
 	};
-	if (health_review(b->scene.health, &f, b->scene.mono_ms)) {
+	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {
 		j->decision = (struct retry_decision){ .verdict = VERDICT_RETRY };
 		j->next_ms = 0;
 	}
@@ -235,7 +235,7 @@ static int64_t attempt_limit(void *ctx, int64_t batch)
 		return 1;
 	send_fill(&row.send, &b->defaults);
 	send_fill(&row.send, &builtin);
-	return row.send.retries + 1;
+	return row.send.at_most_once == 1 ? 1 : row.send.retries + 1;
 }
 
 int book_rescue(struct book *b, struct err *e)

@@ -201,6 +201,8 @@ static void write_message(struct job *j, struct span said, enum answer_kind kind
 		answer_message(said, kind, m);
 	if (j->target->secret) /* some servers repeat it */
 		safe_redact(m, span_of(j->target->secret));
+	if (j->decision.interrupted)
+		str_addf(m, "%snot sent again (--at-most-once)", m->n > 0 ? "; " : "");
 	if (!j->decision.exhausted)
 		return;
 	int64_t n = (j->decision.throttled ? j->req.throttled : j->req.counted) + 1;
@@ -269,7 +271,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 		kind = ANSWER_JSON;
 	}
 	struct retry_facts f = {
-		.code = job_code(j), .status = job_status(j),
+		.code = job_code(j), .status = job_status(j), .sent = call->sent,
 		.counted = j->req.counted, .throttled = j->req.throttled,
 		.retry_after_ms = call->retry_after_ms,
 		.quota = job_status(j) == 429 && answer_is_quota(said, kind),
@@ -293,7 +295,7 @@ struct request_end job_end(const struct job *j, int64_t worker)
 		.verdict = j->decision.verdict, .counts = j->decision.counts,
 		.throttled = j->decision.throttled, .started_ms = j->started_ms,
 		.took_ms = call->took_ms, .next_ms = j->next_ms, .status = call->status,
-		.code = http_code_text(call->code),
+		.code = http_code_text(j->decision.interrupted ? HTTP_ABORTED : call->code),
 		.message = ok ? NULL : str_z(&j->message),
 		.request_id = call->request_id[0] ? span_of(call->request_id) : SPAN_NONE,
 		.kind = (int)j->kind,

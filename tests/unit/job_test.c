@@ -311,6 +311,22 @@ static void judging(void)
 	end = job_end(broken, 9);
 	CHECK_STR(end.message, "Connection reset by peer", "without an answer: what the library said");
 	CHECK_STR(end.code, "recv_error", "and the code");
+	batch.send.at_most_once = 1;
+	struct target *once CLEANUP(cleanup_target) = make_target();
+	batch.send.at_most_once = SEND_UNSET;
+	JOB(lost, once, LINE(""));
+	lost->call.sent = true;
+	strcpy(lost->call.message, "the kept-alive connection died before the answer");
+	end_call(lost, HTTP_RECV, 0, "");
+	end = job_end(lost, 9);
+	CHECK(end.verdict == VERDICT_FAILED && end.counts, "--at-most-once: what may have arrived has "
+	      "failed");
+	CHECK_STR(end.code, "interrupted", "as interrupted");
+	CHECK_STR(end.message, "the kept-alive connection died before the answer; not sent again "
+		  "(--at-most-once)", "and the message says how and why");
+	JOB(unsent, once, LINE(""));
+	end_call(unsent, HTTP_CONNECT, 0, "");
+	CHECK_INT(job_end(unsent, 9).verdict, VERDICT_RETRY, "what did not leave is tried again");
 	JOB(stopped, t, LINE(""));
 	end_call(stopped, HTTP_ABORTED, 0, "");
 	end = job_end(stopped, 9);
