@@ -3,11 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/notify.h"
 #include "base/num.h"
 #include "base/user.h"
 #include "cli/cell.h"
@@ -35,7 +33,7 @@ static const struct opt options[] = {
 
 enum { SHOWN_ID = 15 /* characters of an id on the progress line */ };
 static struct progress bar;
-static struct notify manager = NOTIFY_INIT;
+static struct db *db; /* closed by main() */
 static struct config_watch watch;
 static struct limits limits = LIMITS_INIT;
 
@@ -47,53 +45,35 @@ static int read_limits(const struct opt_list *rules, struct limits *out, struct 
 	return 0;
 }
 
-/* Once a second: tells the service manager, looks at the config file. */
+/* Has the config file other limits now? */
 static bool on_tick(void *ctx, const struct run_progress *p)
 {
-	static bool told;
 	struct limits fresh = LIMITS_INIT;
 	struct err e = ERR_INIT;
-	char text[120];
+	int rc = config_changed(&watch, &e);
 
 	(void)ctx;
-	if (!told)
-		notify_ready(&manager);
-	told = true;
-	notify_alive(&manager);
-	snprintf(text, sizeof text, "%lld of %lld done, %d in flight", (long long)p->ledger->done,
-		 (long long)p->ledger->total, p->in_flight);
-	notify_status(&manager, text);
-	if (p->draining)
-		notify_stopping(&manager);
-	int changed = config_changed(&watch, &e);
-	if (changed > 0)
-		changed = read_limits(&watch.values, &fresh, &e) < 0 ? -1 : 1;
-	if (changed < 0)
+	(void)p;
+	if (rc > 0)
+		rc = read_limits(&watch.values, &fresh, &e) < 0 ? -1 : 1;
+	if (rc < 0)
 		log_warn("%s; the limits stay as they were", e.msg);
-	if (changed <= 0) {
-		limits_release(&fresh);
-		return false;
-	}
-	limits_release(&limits);
-	limits = fresh;
-	return true;
+	struct limits *old = rc > 0 ? &limits : &fresh;
+	limits_release(old);
+	if (rc > 0)
+		limits = fresh;
+	return rc > 0;
 }
-static struct db *db; /* closed by main() */
 
 static void on_progress(void *ctx, const struct run_progress *p)
 {
 	static struct pace pace;
 	const struct ledger_state *l = p->ledger;
-	int64_t now = clock_mono_ms();
 	struct progress_state s = {
 		.what = ctx, .done = l->done, .total = l->total, .failed = l->done_failed,
 		.retrying = l->retrying, .in_flight = p->in_flight,
 	};
-
-	if (!progress_due(&bar, now))
-		return;
-	pace_measure(&pace, &s, now);
-	progress_show(&bar, &s, now);
+	pace_show(&pace, &bar, &s);
 }
 
 /* With --json: on standard output, unless that has results. */
@@ -124,19 +104,19 @@ static int send_batches(struct tool *t, const int64_t *ids, int n, const char *w
 		.run = {
 			.batches = ids, .n_batches = n, .user = asked.all_users ? NULL : user_name(),
 			.defaults = &defaults, .version = FSL_VERSION, .grace_ms = asked.grace_ms,
-			.alone = asked.exclusive != EXCLUSIVE_NO,
+			.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
+				  .cacert = asked.cacert, .proxy = asked.proxy },
+			.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL,
+			.ctx = (void *)(uintptr_t)what,
 			.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
 			.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
 				    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
 				    .retry = asked.forever },
 			.max_time_ms = asked.max_time_ms, .max_requests = asked.max_requests,
-			.forever = asked.forever,
-			.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
-				  .cacert = asked.cacert, .proxy = asked.proxy },
-			.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL,
-			.ctx = (void *)(uintptr_t)what,
+			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},
-		.wait = asked.exclusive == EXCLUSIVE_WAIT, .max_failed = asked.max_failed,
+		.labels = asked.labels, .max_failed = asked.max_failed,
+		.wait = asked.exclusive == EXCLUSIVE_WAIT,
 		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
 		.clear = intake_clear, .clear_ctx = &bar,
 	};
@@ -177,23 +157,17 @@ static int add_named(struct tool *t, const char *operand, void *set, struct err 
 /* What would be ignored silently, and was meant. */
 static int check_options(const struct tool *t, struct err *e)
 {
-	const void *const one_shot_only[] = {
-		&asked.output, &asked.errors, &asked.fresh, &asked.retry_failed,
-		&create.base_url, &create.endpoint,
-		&create.name, &create.if_absent, &metadata, &create.key, &create.key_header,
-		&headers, &create.priority, &create.reuse_ms, &create.window_ms,
-	};
+	const void *const one_shot[] = { RUN_ONE_SHOT(asked, create, metadata, headers) };
+	const struct opt *o = opt_given(options, one_shot, ARRAY_LEN(one_shot));
+	int64_t ignored;
 
 	if ((asked.input || asked.workers) && t->n_operands > 0)
 		return err_set(e, ERR_USAGE, "%s takes no batches beside it",
 			       asked.input ? "-i" : "--workers");
 	if (asked.input && asked.workers)
 		return err_set(e, ERR_USAGE, "-i and --workers exclude each other");
-	for (const struct opt *o = options; !asked.input && o->kind != OPT_END; o++)
-		for (size_t i = 0; i < ARRAY_LEN(one_shot_only); i++)
-			if (o->dst == one_shot_only[i] && opt_source(o)[0] == '-')
-				return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
-	int64_t ignored;
+	if (!asked.input && o)
+		return err_set(e, ERR_USAGE, "--%s goes with -i", o->name);
 	return asked.max_failed && num_portion(asked.max_failed, 0, &ignored, e) < 0
 		       ? err_wrap(e, "--max-failed") : 0;
 }
@@ -247,7 +221,7 @@ static int run(struct tool *t, struct err *e)
 	create.n_headers = headers.n;
 	if (check_options(t, e) < 0)
 		return -1;
-	if (read_limits(&asked.limits, &limits, e) < 0 || notify_open(&manager, e) < 0)
+	if (read_limits(&asked.limits, &limits, e) < 0)
 		return -1;
 	for (const struct opt *o = options; o->kind != OPT_END; o++)
 		if (o->dst == &asked.limits)

@@ -85,6 +85,8 @@
 	  .dst = &(o).send.stop_before_ms, .arg = "DUR", \
 	  .help = "no retry so close to the end of the completion window", .dflt = "0", \
 	  .max = 2592000000 }, \
+	{ .kind = OPT_FLAG, .name = "at-most-once", .dst = &(o).at_most_once, \
+	  .help = "do not send a request again that may have left and was not answered" }, \
 	{ .kind = OPT_FLAG, .name = "no-idempotency-key", .dst = &(o).no_idempotency_key, \
 	  .help = "do not send the header Idempotency-Key" },
 

@@ -74,6 +74,15 @@ const char *opt_source(const struct opt *o)
 	return g && g->row == o ? g->label : "";
 }
 
+const struct opt *opt_given(const struct opt *table, const void *const *dst, size_t n)
+{
+	for (const struct opt *o = table; o->kind != OPT_END; o++)
+		for (size_t i = 0; i < n; i++)
+			if (o->dst == dst[i] && opt_source(o)[0] == '-')
+				return o;
+	return NULL;
+}
+
 static void list_add(struct opt_list *l, const char *value)
 {
 	l->v = mem_resize(l->v, (size_t)l->n + 1, sizeof(*l->v));

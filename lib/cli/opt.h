@@ -62,6 +62,10 @@ void opt_list_release(struct opt_list *l);
  * or a label as above. */
 const char *opt_source(const struct opt *o);
 
+/* The first row of the table that was given on the command line and sets one of
+ * these n destinations, or NULL. */
+const struct opt *opt_given(const struct opt *table, const void *const *dst, size_t n);
+
 /* Parses argv[1..] with the given tables (NULL-terminated array of tables).
  * Operands are gathered in *operands (pointers into argv, to be freed with
  * free()).  ERR_USAGE with the nearest name as a hint when unknown. */

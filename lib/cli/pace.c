@@ -1,5 +1,7 @@
 #include "cli/pace.h"
 
+#include "base/clock.h"
+
 enum { SETTLED_MS = 500 };
 
 void pace_measure(struct pace *p, struct progress_state *s, int64_t now_ms)
@@ -13,4 +15,14 @@ void pace_measure(struct pace *p, struct progress_state *s, int64_t now_ms)
 	s->rate_milli = did * 1000000 / ms;
 	if (did > 0)
 		s->eta_ms = (int64_t)((__int128)(s->total - s->done) * ms / did);
+}
+
+void pace_show(struct pace *p, struct progress *bar, struct progress_state *s)
+{
+	int64_t now = clock_mono_ms();
+
+	if (!progress_due(bar, now))
+		return;
+	pace_measure(p, s, now);
+	progress_show(bar, s, now);
 }

@@ -14,6 +14,9 @@ struct pace {
 	int64_t first_done, first_ms;
 };
 
+/* Shows it on `bar` if that is due: *s with its rate and time left. */
+void pace_show(struct pace *p, struct progress *bar, struct progress_state *s);
+
 /* Fills rate_milli and eta_ms from `done` and `total` of *s; -1 each while they
  * are unknown: total is 0, half a second has not passed, or nothing was done.
  * `now_ms` is monotonic. */

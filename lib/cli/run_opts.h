@@ -25,11 +25,18 @@ struct run_opts {
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
 	const char *cacert, *proxy;
 	int exclusive;
-	bool workers;
+	bool workers, labels;
 };
 
-#define RUN_OPTS_INIT { .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, \
-	.exclusive = EXCLUSIVE_NO }
+#define RUN_OPTS_INIT \
+	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO }
+
+/* What goes with -i only: the destinations of these options and of those in
+ * cli/create_opts.h that say what the batch is. */
+#define RUN_ONE_SHOT(a, o, metadata_list, header_list) \
+	&(a).output, &(a).errors, &(a).fresh, &(a).retry_failed, &(o).base_url, \
+	&(o).endpoint, &(o).name, &(o).if_absent, &(metadata_list), &(o).key, \
+	&(o).key_header, &(header_list), &(o).priority, &(o).reuse_ms, &(o).window_ms
 
 #define RUN_OPTS(a) \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
@@ -75,6 +82,9 @@ struct run_opts {
 		  "word, or wait for its end" }, \
 	{ .kind = OPT_FLAG, .name = "workers", .dst = &(a).workers, \
 	  .help = "list the workers that live, and exit" }, \
+	{ .kind = OPT_FLAG, .name = "fusillade-headers", .dst = &(a).labels, \
+	  .help = "send X-Fusillade-Request-Id and the like: request, custom id, batch, its " \
+		  "metadata" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \
 	  .help = "trust these certificates (PEM)", .dflt = "the system's" }, \
 	{ .kind = OPT_TEXT, .name = "proxy", .dst = &(a).proxy, .arg = "URL", \

@@ -251,6 +251,8 @@ int create_send(const struct create_options *o, struct send *out, struct err *e)
 	out->retry_http = mem_strdup(o->retry_http);
 	if (o->no_idempotency_key)
 		out->no_idempotency_key = 1;
+	if (o->at_most_once)
+		out->at_most_once = 1;
 	if (o->retry_http && send_check_http(o->retry_http, e) < 0)
 		return err_wrap(e, "--retry-http");
 	return 0;

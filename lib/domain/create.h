@@ -30,9 +30,9 @@ struct create_options {
 	int64_t window_ms;     /* --completion-window; 0: none */
 	bool allow_secrets;    /* --allow-inline-secrets */
 	int64_t max_line;      /* bytes, for the import */
-	struct send send;      /* but for the next two */
+	struct send send;      /* but for the next three */
 	const char *retry_http;
-	bool no_idempotency_key;
+	bool no_idempotency_key, at_most_once;
 };
 
 #define CREATE_OPTIONS_INIT { .max_line = 32 << 20, .send = SEND_INIT }

@@ -46,18 +46,22 @@ static void key_seconds(struct jsonw *w, const char *name, int64_t ms)
 	jsonw_int_or_null(w, ms / 1000, ms == 0);
 }
 
-/* "24h": the largest unit that leaves no rest, days written as hours, as
- * OpenAI does. */
-static void key_window(struct jsonw *w, const char *name, int64_t ms)
+/* The largest unit that leaves no rest; days are written as hours. */
+void object_window(int64_t ms, struct str *out)
 {
 	static const struct { int64_t ms; const char *unit; } units[] = {
 		{ 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" },
 	};
-	struct str text CLEANUP(str_release) = STR_INIT;
 	size_t i = 0;
 	while (ms % units[i].ms != 0)
 		i++;
-	str_addf(&text, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+	str_addf(out, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+}
+
+static void key_window(struct jsonw *w, const char *name, int64_t ms)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	object_window(ms, &text);
 	jsonw_kstrz(w, name, ms > 0 ? str_z(&text) : NULL);
 }
 

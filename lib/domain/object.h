@@ -17,4 +17,7 @@
 int object_file(struct db *db, const struct file *f, struct str *out, struct err *e) MUST_CHECK;
 int object_batch(struct db *db, const struct batch *b, struct str *out, struct err *e) MUST_CHECK;
 
+/* Appends a completion window as OpenAI writes it: "24h". */
+void object_window(int64_t ms, struct str *out);
+
 #endif

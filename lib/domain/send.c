@@ -30,6 +30,7 @@ static const struct member {
 	MEMBER(max_response, 1, 512 << 20, 16 << 20),
 	MEMBER(no_idempotency_key, 0, 1, 0),
 	MEMBER(stop_before_ms, 0, 30 * DAY_MS, 0),
+	MEMBER(at_most_once, 0, 1, 0),
 #undef MEMBER
 };
 

@@ -23,9 +23,10 @@ struct send {
 	int64_t max_response;     /* bytes: 1 to 512 MiB (a value in SQLite has at most 10^9) */
 	int64_t no_idempotency_key; /* 0 or 1 */
 	int64_t stop_before_ms;   /* 0 to 30 d: no retry is due so close to the expiry */
+	int64_t at_most_once;     /* 0 or 1: engine/retry.h */
 };
 
-#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1, -1 }
+#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1, -1, -1 }
 
 void send_release(struct send *s);
 

@@ -39,7 +39,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->scene.db = db;
 	b->scene.worker = worker;
 	b->o = *o;
-	known_init(&b->known, o->defaults);
+	known_init(&b->known, o->defaults, o->trace);
 	b->claim = claim_new(o->batches, o->n_batches, o->user);
 	b->scene.limiter = limiter_new(worker, o->limits, !o->no_adaptive, o->jobs);
 	b->scene.health = health_new(&o->health);
@@ -119,7 +119,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 		.final = j->decision.verdict == VERDICT_FAILED,
 		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
 	};
-	if (health_review(b->scene.health, &f, b->scene.mono_ms)) {
+	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {
 		j->decision = (struct retry_decision){ .verdict = VERDICT_RETRY };
 		j->next_ms = 0;
 	}
@@ -267,6 +267,7 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 		b->state.key_missing = true;
 		return &b->none;
 	}
+	b->urgent |= t->send.at_most_once == 1;
 	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
 	if (may == 0)
 		return &b->none;

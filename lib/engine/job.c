@@ -67,6 +67,14 @@ static int own_line(struct job *j, struct span name, struct span value)
 	return 0;
 }
 
+/* "Name: " and a value of our own, which needs no look. */
+static void known_line(struct job *j, struct span name, struct span value)
+{
+	str_addspan(&j->call.own, name);
+	str_addspan(&j->call.own, value);
+	str_addc(&j->call.own, '\0');
+}
+
 static bool line_has(const struct line *l, const char *name)
 {
 	struct str scratch CLEANUP(str_release) = STR_INIT;
@@ -107,11 +115,31 @@ static bool is_given(const struct job *j, const char *name)
 	return target_has(j->target, name) || line_has(&j->line, name);
 }
 
+/* What names the request and its attempt. */
+static void add_names(struct job *j)
+{
+	const struct target *t = j->target;
+	char id[REQUEST_ID_BUF + 24], trace[TRACE_BUF];
+
+	batch_request_text(t->uuid, request_line(j->req.row), id);
+	if (t->trace && !line_has(&j->line, "traceparent"))
+		known_line(j, SPAN_LIT("traceparent: "),
+			   span_of(trace_text(t->trace, j->req.row, j->req.n, trace)));
+	if (t->labels && !is_given(j, LABEL_REQUEST))
+		known_line(j, SPAN_LIT(LABEL_REQUEST ": "), span_of(id));
+	if (t->labels && !is_given(j, LABEL_CUSTOM)) /* left out if HTTP forbids it */
+		(void)own_line(j, SPAN_LIT(LABEL_CUSTOM), j->line.custom_id);
+	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
+		return;
+	if (j->req.round > 0) /* servers replay a stored failure under the old key */
+		snprintf(id + strlen(id), 24, "-r%lld", (long long)j->req.round);
+	known_line(j, SPAN_LIT("Idempotency-Key: "), span_of(id));
+}
+
 static int headers(struct job *j)
 {
 	const struct target *t = j->target;
-	char id[REQUEST_ID_BUF];
-	struct str key CLEANUP(str_release) = STR_INIT, origin CLEANUP(str_release) = STR_INIT;
+	struct str origin CLEANUP(str_release) = STR_INIT;
 	bool with_key = true;
 
 	if (url_is_absolute(j->line.url)) {
@@ -121,16 +149,11 @@ static int headers(struct job *j)
 	j->call.headers = with_key ? t->with_key : t->without_key;
 	if (j->line.headers.p && own_headers(j, with_key) < 0)
 		return -1;
-	if (j->call.body.p && !is_given(j, "Content-Type") &&
-	    own_line(j, SPAN_LIT("Content-Type"), j->line.body.p[0] == '"'
-		     ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json")) < 0)
-		return -1;
-	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
-		return 0;
-	str_addz(&key, batch_request_text(t->uuid, request_line(j->req.row), id));
-	if (j->req.round > 0) /* servers replay a stored failure under the old key */
-		str_addf(&key, "-r%lld", (long long)j->req.round);
-	return own_line(j, SPAN_LIT("Idempotency-Key"), str_span(&key));
+	if (j->call.body.p && !is_given(j, "Content-Type"))
+		known_line(j, SPAN_LIT("Content-Type: "), j->line.body.p[0] == '"'
+			   ? SPAN_LIT("text/plain; charset=utf-8") : SPAN_LIT("application/json"));
+	add_names(j);
+	return 0;
 }
 
 static int unusable(struct job *j, const char *why)
@@ -181,6 +204,8 @@ static void write_message(struct job *j, struct span said, enum answer_kind kind
 	if (j->decision.no_time)
 		str_addf(m, "%sno time for another attempt before the deadline",
 			 m->n > 0 ? ", " : "");
+	if (j->decision.interrupted)
+		str_addf(m, "%snot sent again (--at-most-once)", m->n > 0 ? "; " : "");
 	if (!j->decision.exhausted)
 		return;
 	int64_t n = (j->decision.throttled ? j->req.throttled : j->req.counted) + 1;
@@ -249,7 +274,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 		kind = ANSWER_JSON;
 	}
 	struct retry_facts f = {
-		.code = job_code(j), .status = job_status(j),
+		.code = job_code(j), .status = job_status(j), .sent = call->sent,
 		.counted = j->req.counted, .throttled = j->req.throttled,
 		.retry_after_ms = call->retry_after_ms,
 		.quota = job_status(j) == 429 && answer_is_quota(said, kind),
@@ -274,7 +299,7 @@ struct request_end job_end(const struct job *j, int64_t worker)
 		.verdict = j->decision.verdict, .counts = j->decision.counts,
 		.throttled = j->decision.throttled, .started_ms = j->started_ms,
 		.took_ms = call->took_ms, .next_ms = j->next_ms, .status = call->status,
-		.code = http_code_text(call->code),
+		.code = http_code_text(j->decision.interrupted ? HTTP_ABORTED : call->code),
 		.message = ok ? NULL : str_z(&j->message),
 		.request_id = call->request_id[0] ? span_of(call->request_id) : SPAN_NONE,
 		.kind = (int)j->kind,

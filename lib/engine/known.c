@@ -4,9 +4,9 @@
 
 #include "base/mem.h"
 
-void known_init(struct known *k, const struct send *defaults)
+void known_init(struct known *k, const struct send *defaults, const struct trace *trace)
 {
-	*k = (struct known){ .defaults = SEND_INIT };
+	*k = (struct known){ .defaults = SEND_INIT, .trace = trace };
 	if (defaults)
 		send_fill(&k->defaults, defaults);
 }
@@ -38,7 +38,7 @@ struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, boo
 	if ((k->n & (k->n - 1)) == 0)
 		k->v = mem_resize(k->v, k->n ? (size_t)k->n * 2 : 1, sizeof(void *));
 	struct known_batch *b = mem_alloc(sizeof *b);
-	b->target = target_new(&row, &k->defaults);
+	b->target = target_new(&row, &k->defaults, k->trace);
 	k->v[k->n] = b;
 	intmap_set(&k->by_batch, batch, k->n++);
 	*fresh = true;
@@ -56,7 +56,7 @@ int64_t known_attempts(const struct known *k, struct db *db, int64_t batch)
 		return 1;
 	send_fill(&row.send, &k->defaults);
 	send_fill(&row.send, &builtin);
-	return row.send.retries + 1;
+	return row.send.at_most_once == 1 ? 1 : row.send.retries + 1;
 }
 
 int known_count(const struct known *k, struct db *db, struct ledger_state *s, struct err *e)

@@ -19,10 +19,11 @@ struct known {
 	int n;
 	struct intmap by_batch; /* index into v */
 	struct send defaults;
+	const struct trace *trace; /* of the run */
 };
 
-/* `defaults` for batches that set none; may be NULL. */
-void known_init(struct known *k, const struct send *defaults);
+/* `defaults` for batches that set none; may be NULL.  `trace` must outlive it. */
+void known_init(struct known *k, const struct send *defaults, const struct trace *trace);
 void known_release(struct known *k);
 
 /* The batch, read when it is met for the first time (*fresh, with how many of

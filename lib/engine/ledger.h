@@ -34,6 +34,7 @@ struct ledger_options {
 	int n_batches;
 	const char *user;           /* NULL: of anybody */
 	const struct send *defaults;/* for batches that set none; may be NULL */
+	const struct trace *trace;  /* of its requests; may be NULL; outlives the ledger */
 	int jobs;                   /* slots of the network thread */
 	const struct limits *limits;/* of --limit; may be NULL */
 	bool no_adaptive;

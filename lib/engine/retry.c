@@ -44,6 +44,10 @@ struct retry_decision retry_decide(const struct send *s, const struct retry_fact
 	}
 	if (!may_retry(s, f))
 		return d;
+	if (s->at_most_once == 1 && f->sent && !answered && f->code != HTTP_SUPERSEDED) {
+		d.interrupted = true;
+		return d;
+	}
 	if (f->code == HTTP_ABORTED || f->code == HTTP_SUPERSEDED) { /* we stopped it ourselves */
 		d.verdict = VERDICT_RETRY;
 		d.counts = false;

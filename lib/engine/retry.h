@@ -10,6 +10,10 @@
  * fails for them only after RETRY_THROTTLED of them.  429 with the code
  * insufficient_quota is final: more tries do not fill a purse.
  *
+ * With --at-most-once what may have left and was not answered is not tried
+ * again, as the server may have done what was asked: it fails as
+ * `interrupted`.  What never left is, and so is an answer.
+ *
  * The delay is random from 0 to min(retry_delay * factor^n, retry_max_delay)
  * ("full jitter"), n the tries before; Retry-After of a 429, 503 or 529 is
  * waited for in addition, up to an hour. */
@@ -29,6 +33,7 @@ enum { RETRY_THROTTLED = 100, RETRY_AFTER_MAX_MS = 3600 * 1000 };
 struct retry_facts {
 	enum http_code code;
 	int status;             /* 0: no answer */
+	bool sent;              /* bytes of it may have left */
 	bool quota;             /* the body says insufficient_quota */
 	int64_t counted;        /* attempts before this one that count */
 	int64_t throttled;      /* of 429 and 529 before this one */
@@ -40,6 +45,7 @@ struct retry_decision {
 	bool counts, throttled;
 	bool exhausted;         /* it would have been tried again, but has had its attempts */
 	bool no_time;           /* … but there is none left, see retry_deadline() */
+	bool interrupted;       /* or may have been received: --at-most-once */
 	int64_t delay_ms;       /* VERDICT_RETRY */
 };
 

@@ -309,7 +309,8 @@ static int start(struct run *r, struct db *db, struct err *e)
 	write_config(r->o, &config);
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
-		.defaults = r->o->defaults, .jobs = r->o->http.jobs, .limits = r->o->limits,
+		.defaults = r->o->defaults, .trace = r->o->trace, .jobs = r->o->http.jobs,
+		.limits = r->o->limits,
 		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever,
 		.alone = r->o->alone, .grace_ms = r->o->grace_ms,
 		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,

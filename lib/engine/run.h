@@ -24,6 +24,7 @@ struct run_options {
 	int n_batches;
 	const char *user;        /* NULL: anybody's */
 	const struct send *defaults;
+	const struct trace *trace; /* NULL: none */
 	struct http_options http;
 	const char *version;
 	bool alone;              /* ERR_HELD if another worker lives */

@@ -1,11 +1,16 @@
 #include "engine/session.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "base/notify.h"
 #include "base/num.h"
 #include "base/sig.h"
 #include "domain/worker.h"
 #include "engine/stream.h"
+#include "engine/trace.h"
 
 static int alone(struct db *db, bool wait, struct err *e)
 {
@@ -20,6 +25,66 @@ int session_alone(const char *db_path, bool wait, struct err *e)
 		return 0;
 	struct db *db CLEANUP(db_cleanup) = db_open(db_path, DB_EXISTING, e);
 	return db ? alone(db, wait, e) : -1;
+}
+
+static int add_total(void *ctx, const struct batch *b, struct err *e)
+{
+	(void)e;
+	*(int64_t *)ctx += b->total;
+	return 0;
+}
+
+/* The failure that is one too many; 0: none is. */
+static int fail_stop(struct db *db, const struct session *s, int64_t *out, struct err *e)
+{
+	const struct run_options *o = &s->run;
+	int64_t total = 0;
+
+	*out = 0;
+	if (!s->max_failed)
+		return 0;
+	for (int i = 0; o->batches && i < o->n_batches; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(db, o->batches[i], &b, e) < 0)
+			return -1;
+		total += b.total;
+	}
+	if ((!o->batches && batch_open(db, o->user, add_total, &total, e) < 0) ||
+	    num_portion(s->max_failed, total, out, e) < 0)
+		return -1;
+	++*out;
+	return 0;
+}
+
+struct ticking {
+	const struct session *session;
+	struct notify *manager;
+	bool ready, stopping; /* it was told */
+};
+
+static void tell(struct ticking *t, const struct run_progress *p)
+{
+	char text[120];
+
+	if (!t->ready)
+		notify_ready(t->manager);
+	t->ready = true;
+	notify_alive(t->manager);
+	snprintf(text, sizeof text, "%lld of %lld done, %d in flight", (long long)p->ledger->done,
+		 (long long)p->ledger->total, p->in_flight);
+	notify_status(t->manager, text);
+	if (p->draining && !t->stopping)
+		notify_stopping(t->manager);
+	t->stopping = p->draining;
+}
+
+static bool on_tick(void *ctx, const struct run_progress *p)
+{
+	struct ticking *t = ctx;
+	const struct run_options *o = &t->session->run;
+
+	tell(t, p);
+	return o->tick && o->tick(o->tick_ctx, p);
 }
 
 /* Two that found nobody enter at the same moment: one of them has to look, and
@@ -38,43 +103,22 @@ static int enter_and_run(struct db *db, const struct run_options *o, bool wait,
 	return rc;
 }
 
-static int add_total(void *ctx, const struct batch *b, struct err *e)
-{
-	(void)e;
-	*(int64_t *)ctx += b->total;
-	return 0;
-}
-
-/* The failure that is one too many for --max-failed; 0: none is. */
-static int fail_stop(struct db *db, const struct session *s, int64_t *out, struct err *e)
-{
-	const struct run_options *o = &s->run;
-	int64_t total = 0;
-
-	*out = 0;
-	if (!s->max_failed)
-		return 0;
-	for (int i = 0; i < o->n_batches; i++) {
-		struct batch b CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_get(db, o->batches[i], &b, e) < 0)
-			return -1;
-		total += b.total;
-	}
-	if ((!o->batches && batch_open(db, o->user, add_total, &total, e) < 0) ||
-	    num_portion(s->max_failed, total, out, e) < 0)
-		return -1;
-	++*out;
-	return 0;
-}
-
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		struct report *report, struct err *e)
 {
+	struct notify manager CLEANUP(notify_close) = NOTIFY_INIT;
+	struct ticking ticking = { .session = s, .manager = &manager };
 	struct run_options o = s->run;
 	struct stream *stream = NULL;
+	struct trace trace;
 	struct err other = ERR_INIT;
 
-	if (fail_stop(db, s, &o.fail_stop, e) < 0)
+	trace_init(&trace, getenv("TRACEPARENT"));
+	trace.labels = s->labels;
+	o.trace = &trace;
+	o.tick = on_tick;
+	o.tick_ctx = &ticking;
+	if (fail_stop(db, s, &o.fail_stop, e) < 0 || notify_open(&manager, e) < 0)
 		return -1;
 	if (s->to_stdout && !(stream = stream_start(db_path(db), o.batches[0], e)))
 		return -1;

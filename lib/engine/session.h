@@ -8,9 +8,10 @@
 #include "engine/run.h"
 
 struct session {
-	struct run_options run;  /* stop_fd is the session's */
+	struct run_options run;  /* stop_fd, fail_stop and trace are the session's */
+	bool labels;             /* --fusillade-headers */
+	const char *max_failed;  /* as report_status(); one more stops it */
 	bool wait;               /* with run.alone: wait until nobody else lives */
-	const char *max_failed;  /* --max-failed: one more ends the run; NULL: none does */
 	bool to_stdout;          /* results as they come; of the one batch */
 	void (*clear)(void *ctx);/* before more is said on stderr; may be NULL */
 	void *clear_ctx;
@@ -22,7 +23,8 @@ struct session {
  * program. */
 int session_alone(const char *db_path, bool wait, struct err *e) MUST_CHECK;
 
-/* Runs and adds up the batches that were named, or else those of which it has
+/* Runs, as a part of the trace of $TRACEPARENT, and tells a service manager how
+ * it is (base/notify.h); adds up the batches that were named, or else those of which it has
  * started a request.  ERR_HELD: with run.alone and without `wait`, somebody
  * lives. */
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,

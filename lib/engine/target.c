@@ -60,10 +60,29 @@ static int read_key(struct target *t, const struct batch *b, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+static void add_label(void *ctx, struct span name, struct span value)
+{
+	struct target *t = ctx;
+	char *z = mem_copy(name.p, name.n);
+
+	if (target_has(t, z)) { /* the user's own, or the first of two */
+		free(z);
+		return;
+	}
+	t->names[t->n_headers] = z;
+	t->values[t->n_headers++] = mem_copy(value.p, value.n);
+}
+
 static int build(struct target *t, const struct batch *b, struct err *e)
 {
 	if (read_headers(t, b, e) < 0 || read_key(t, b, e) < 0)
 		return -1;
+	if (t->trace && t->trace->labels) {
+		t->labels = true;
+		label_batch(b, add_label, t);
+	}
+	if (target_has(t, "traceparent"))
+		t->trace = NULL;
 	t->with_key = http_headers_new();
 	t->without_key = http_headers_new();
 	for (int i = 0; i < t->n_headers; i++) {
@@ -81,7 +100,8 @@ static int build(struct target *t, const struct batch *b, struct err *e)
 	return http_headers_add(t->with_key, span_of(t->key_name), span_of(t->key_value), e);
 }
 
-struct target *target_new(const struct batch *b, const struct send *defaults)
+struct target *target_new(const struct batch *b, const struct send *defaults,
+			  const struct trace *trace)
 {
 	struct target *t = mem_alloc(sizeof *t);
 	struct send builtin = send_defaults();
@@ -90,6 +110,7 @@ struct target *target_new(const struct batch *b, const struct send *defaults)
 	t->file = b->file;
 	t->uuid = b->uuid;
 	t->base_url = mem_strdup(b->base_url);
+	t->trace = trace;
 	url_origin(span_of(b->base_url), &t->origin);
 	t->send = (struct send)SEND_INIT;
 	send_fill(&t->send, &b->send);

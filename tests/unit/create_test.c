@@ -163,12 +163,13 @@ static void test_rest(void)
 
 	o.send.retries = 9;
 	o.retry_http = "429";
-	o.no_idempotency_key = true;
+	o.no_idempotency_key = o.at_most_once = true;
 	CHECK(make(&o) == 0 && c.batch.send->retries == 9 && c.batch.send->total_ms == SEND_UNSET &&
-	      c.batch.send->no_idempotency_key == 1 &&
+	      c.batch.send->no_idempotency_key == 1 && c.batch.send->at_most_once == 1 &&
 	      strcmp(c.batch.send->retry_http, "429") == 0, "how to send");
 	struct send s CLEANUP(send_release) = SEND_INIT;
 	CHECK(create_send(&o, &s, &e) == 0 && s.retries == 9 && s.no_idempotency_key == 1 &&
+	      s.at_most_once == 1 &&
 	      strcmp(s.retry_http, "429") == 0 && s.stall_ms == SEND_UNSET, "that alone");
 	send_release(&s);
 	o.retry_http = "many";

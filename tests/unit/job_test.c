@@ -11,7 +11,7 @@ static struct rng rng;
 
 static struct target *make_target(void)
 {
-	struct target *t = target_new(&batch, NULL);
+	struct target *t = target_new(&batch, NULL, NULL);
 	if (t->problem.code != ERR_NONE)
 		abort();
 	return t;
@@ -195,6 +195,64 @@ static void idempotency(void)
 	CHECK_STR(own_lines(k), "", "--no-idempotency-key sends none");
 }
 
+static void traces_and_labels(void)
+{
+	char list[] = "[\"TraceParent: mine\",\"x-fusillade-batch-TEAM: mine\"]";
+	char meta[] = "{\"team\":\"search\",\"night_shift\":\"1\"}";
+	struct trace trace;
+	trace_init(&trace, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
+	batch.metadata = meta;
+	struct target *t CLEANUP(cleanup_target) = target_new(&batch, NULL, &trace);
+	JOB(one, t, LINE(""));
+	const char *own = own_lines(one);
+	CHECK(strncmp(own, "traceparent: 00-0af7651916cd43dd8448eb211c80319c-", 49) == 0 &&
+	      strncmp(own + 65, "-00\n" ID "\n", 4 + strlen(ID) + 1) == 0 &&
+	      own[70 + strlen(ID)] == '\0', "traceparent: the trace of the run, a span of the attempt");
+	CHECK(one->call.headers == t->with_key, "the shared lines are used");
+	char first[16], second[16];
+	memcpy(first, own + 49, 16);
+	struct job *again CLEANUP(cleanup_job) = job_new();
+	again->target = t;
+	again->req = one->req;
+	again->req.n = 2;
+	str_addz(&again->raw, LINE(""));
+	CHECK_INT(job_prepare(again), 0, "the next attempt");
+	memcpy(second, own_lines(again) + 49, 16);
+	CHECK(memcmp(first, second, 16) != 0, "is another span");
+	JOB(line, t, LINE(",\"headers\":{\"TRACEPARENT\":\"x\"}"));
+	CHECK_STR(own_lines(line), "TRACEPARENT: x\n" ID "\n", "a line's own wins");
+	batch.headers = list;
+	struct target *given CLEANUP(cleanup_target) = target_new(&batch, NULL, &trace);
+	batch.headers = NULL;
+	JOB(batchs, given, LINE(""));
+	CHECK_STR(own_lines(batchs), ID "\n", "so does the batch's");
+
+	trace.labels = true;
+	struct target *l CLEANUP(cleanup_target) = target_new(&batch, NULL, &trace);
+	batch.send.no_idempotency_key = 1;
+	batch.headers = list;
+	struct target *both CLEANUP(cleanup_target) = target_new(&batch, NULL, &trace);
+	JOB(labels, l, LINE(""));
+	CHECK(strstr(own_lines(labels), "\nX-Fusillade-Request-Id: batch_req_01020304050607080910111213"
+		     "14151600000abc\nX-Fusillade-Custom-Id: a\n" ID "\n") != NULL,
+	      "--fusillade-headers: request and custom id");
+	CHECK(labels->call.headers == l->with_key, "the batch's are in the shared lines");
+	JOB(other, l, LINE(",\"headers\":{\"X-Fusillade-Custom-Id\":\"z\",\"x-fusillade-batch-team\":\"y\"}"));
+	own = own_lines(other);
+	CHECK(!other->call.headers && strstr(own, "X-Fusillade-Batch-Id: batch_0102030405060708091011121"
+	      "3141516\n") && strstr(own, "x-fusillade-batch-night-shift: 1\n") &&
+	      !strstr(own, "search") && strstr(own, "x-fusillade-batch-team: y\n") &&
+	      !strstr(own, "Custom-Id: a") && strstr(own, "X-Fusillade-Custom-Id: z\n"),
+	      "a line with headers has them all, its own win");
+	JOB(rest, both, LINE(",\"headers\":{\"X\":\"1\"}"));
+	own = own_lines(rest);
+	CHECK(strstr(own, "x-fusillade-batch-TEAM: mine\n") && !strstr(own, "search") &&
+	      strstr(own, "TraceParent: mine\n") && !strstr(own, "traceparent: 00") &&
+	      strstr(own, "X-Fusillade-Request-Id: batch_req_") && !strstr(own, "Idempotency"),
+	      "the batch's own headers win, too; they need no Idempotency-Key");
+	batch.metadata = NULL;
+}
+
 /* A job whose call has ended like that. */
 static void end_call(struct job *j, enum http_code code, int status, const char *answer)
 {
@@ -263,6 +321,22 @@ static void judging(void)
 	end = job_end(broken, 9);
 	CHECK_STR(end.message, "Connection reset by peer", "without an answer: what the library said");
 	CHECK_STR(end.code, "recv_error", "and the code");
+	batch.send.at_most_once = 1;
+	struct target *once CLEANUP(cleanup_target) = make_target();
+	batch.send.at_most_once = SEND_UNSET;
+	JOB(lost, once, LINE(""));
+	lost->call.sent = true;
+	strcpy(lost->call.message, "the kept-alive connection died before the answer");
+	end_call(lost, HTTP_RECV, 0, "");
+	end = job_end(lost, 9);
+	CHECK(end.verdict == VERDICT_FAILED && end.counts, "--at-most-once: what may have arrived has "
+	      "failed");
+	CHECK_STR(end.code, "interrupted", "as interrupted");
+	CHECK_STR(end.message, "the kept-alive connection died before the answer; not sent again "
+		  "(--at-most-once)", "and the message says how and why");
+	JOB(unsent, once, LINE(""));
+	end_call(unsent, HTTP_CONNECT, 0, "");
+	CHECK_INT(job_end(unsent, 9).verdict, VERDICT_RETRY, "what did not leave is tried again");
 	JOB(stopped, t, LINE(""));
 	end_call(stopped, HTTP_ABORTED, 0, "");
 	end = job_end(stopped, 9);
@@ -430,7 +504,8 @@ int main(void)
 					  0x15, 0x16 } };
 	static char none[] = "none";
 	static void (*const tests[])(void) = {
-		bodies_and_types, urls, header_order, key_stays_home, idempotency, judging,
+		bodies_and_types, urls, header_order, key_stays_home, idempotency,
+		traces_and_labels, judging,
 		streams, secrets, used_again, lists,
 	};
 	rng_seed(&rng, 1);

@@ -122,6 +122,10 @@ static void test_values(void)
 	CHECK_INT(parse("--delay 36501d"), -1, "a kind without a range has its own");
 	CHECK_INT(parse("--room 2000000G"), -1, "also for sizes");
 	CHECK_INT(parse("--max-cost=-1"), -1, "which starts at 0");
+	const void *const some[] = { &v.delay, &v.room, &v.json };
+	CHECK_INT(parse("--json -j1 --room 4k"), 0, "options");
+	CHECK(opt_given(second, some, 3) == &second[5] && !opt_given(second, some, 1),
+	      "the first of some of a table that was given");
 	CHECK_INT(parse("--json --plain"), 0, "rows that share dst are one option");
 	CHECK(!v.json, "the last spelling wins");
 	CHECK_STR(opt_source(&first[5]), "--plain", "and has the source");

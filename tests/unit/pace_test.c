@@ -29,5 +29,9 @@ int main(void)
 	is(0, 0, INT64_C(10000000000), -1, -1, "a new one begins anew");
 	is(86400000, 1000000000, INT64_C(10000000000), 11574074, 777600000,
 	   "ten billion in ten days do not overflow");
+	struct progress none = { .mode = PROGRESS_NONE };
+	struct progress_state s = { .done = 5, .total = 9, .rate_milli = 77 };
+	pace_show(&pace, &none, &s);
+	CHECK_INT(s.rate_milli, 77, "nothing is measured for a line that is not shown");
 	return unit_done();
 }

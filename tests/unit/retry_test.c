@@ -253,6 +253,51 @@ static void check_retry_after(struct send s)
 	CHECK(least == 1000 && most == 1050, "it comes in addition to the jitter");
 }
 
+static void check_at_most_once(struct send s)
+{
+	static const struct { enum http_code code; bool sent, again; const char *what; } all[] = {
+		{ HTTP_CONNECT, false, true, "no connection" },
+		{ HTTP_DNS, false, true, "no name" },
+		{ HTTP_TLS, false, true, "no handshake" },
+		{ HTTP_TIMEOUT, false, true, "a time limit before it was sent" },
+		{ HTTP_ABORTED, false, true, "aborted before it was sent" },
+		{ HTTP_SEND, true, false, "broken while it was sent" },
+		{ HTTP_RECV, true, false, "broken before the answer was whole" },
+		{ HTTP_STALLED, true, false, "stalled" },
+		{ HTTP_TIMEOUT, true, false, "a time limit" },
+		{ HTTP_TRUNCATED, true, false, "cut short" },
+		{ HTTP_ABORTED, true, false, "aborted" },
+		{ HTTP_SUPERSEDED, true, true, "superseded: the other attempt settles it" },
+	};
+	s.at_most_once = 1;
+	s.retries = 5;
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct retry_facts f = { .code = all[i].code, .sent = all[i].sent, .status = 200,
+					 .retry_after_ms = -1 };
+		struct retry_decision d = decide(&s, f);
+		CHECK(all[i].again ? d.verdict == VERDICT_RETRY && !d.interrupted
+				   : d.verdict == VERDICT_FAILED && d.interrupted && d.counts &&
+				     !d.exhausted, "--at-most-once: %s: %s", all[i].what,
+		      all[i].again ? "tried again" : "interrupted");
+		s.at_most_once = 0;
+		CHECK(decide(&s, f).verdict == VERDICT_RETRY, "without it: tried again");
+		s.at_most_once = 1;
+	}
+	static const enum http_code final[] = { HTTP_CERTIFICATE, HTTP_TOO_LARGE, HTTP_UNUSABLE };
+	for (size_t i = 0; i < ARRAY_LEN(final); i++) {
+		struct retry_facts f = { .code = final[i], .sent = true, .retry_after_ms = -1 };
+		CHECK(decide(&s, f).verdict == VERDICT_FAILED && !decide(&s, f).interrupted,
+		      "--at-most-once: code %d is final for its own reason", (int)final[i]);
+	}
+	static const int answers[] = { 408, 429, 500, 503, 529 };
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct retry_facts f = answered(answers[i]);
+		f.sent = true;
+		CHECK(decide(&s, f).verdict == VERDICT_RETRY,
+		      "--at-most-once: %d is an answer and tried again", answers[i]);
+	}
+}
+
 int main(void)
 {
 	struct send s CLEANUP(send_release) = send_defaults();
@@ -266,6 +311,7 @@ int main(void)
 	check_deadline();
 	check_ceiling(copy);
 	check_jitter(copy);
+	check_at_most_once(copy);
 	check_retry_after(copy);
 	return unit_done();
 }

@@ -212,7 +212,7 @@ static void test_states(void)
 	CHECK_INT(reused(THREE("c"), &b), 1, "nor what failed, was cancelled or is in flight");
 	CHECK_INT(SQL("SELECT id & 4294967295 FROM requests WHERE id >> 32 = ?1 AND state = 2", b.id),
 		  3, "but what was completed, also while its batch goes on");
-	fixture_must(batch_cancel(db, b.id, &e) == 2, "cancel", &e);
+	fixture_must(ending_cancel(db, b.id, false, &e) == 2, "cancel", &e);
 	ROWS_DO(raw, "INSERT INTO models (name) VALUES ('other')");
 	ROWS_DO(raw, "INSERT INTO usage (batch, model, hour, requests) SELECT id, (SELECT id FROM models"
 		" WHERE name = 'other'), 1, 0 FROM batches");

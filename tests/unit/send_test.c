@@ -18,6 +18,7 @@ static void defaults(void)
 	CHECK_STR(d.retry_http, "408,425,429,5xx", "408,425,429,5xx");
 	CHECK_INT(d.no_idempotency_key, 0, "with an Idempotency-Key");
 	CHECK_INT(d.stop_before_ms, 0, "and retries up to the deadline");
+	CHECK_INT(d.at_most_once, 0, "as often as it takes");
 	s.retries = 0;
 	s.retry_http = mem_strdup("503");
 	send_fill(&s, &d);
@@ -35,13 +36,14 @@ static void json(void)
 	CHECK_STR(str_z(&out), "{}", "nothing set, nothing written");
 	s.retries = 3;
 	s.total_ms = 5000;
+	s.at_most_once = 1;
 	s.retry_http = mem_strdup("429,5xx");
 	str_reset(&out);
 	send_write(&s, &out);
-	CHECK_STR(str_z(&out), "{\"retries\":3,\"total_ms\":5000,\"retry_http\":\"429,5xx\"}",
+	CHECK_STR(str_z(&out), "{\"retries\":3,\"total_ms\":5000,\"at_most_once\":1,\"retry_http\":\"429,5xx\"}",
 		  "only the set members are written");
 	CHECK_INT(send_read(&t, str_span(&out), &e), 0, "and can be read back");
-	CHECK(t.retries == 3 && t.total_ms == 5000 && t.connect_ms == SEND_UNSET, "as they were");
+	CHECK(t.retries == 3 && t.total_ms == 5000 && t.at_most_once == 1 && t.connect_ms == SEND_UNSET, "as they were");
 	CHECK_STR(t.retry_http, "429,5xx", "with the list");
 	CHECK_INT(send_read(&t, SPAN_LIT(" {\"new\":[1], \"retries\" : 4 }"), &e), 0,
 		  "unknown members are passed over");
@@ -52,8 +54,9 @@ static void json(void)
 
 	static const char *const bad[] = {
 		"{\"retries\":1001}", "{\"retries\":-1}", "{\"retries\":\"3\"}",
-		"{\"retries\":1.5}", "{\"connect_ms\":0}", "{\"stop_before_ms\":2592000001}", "{\"retry_http\":\"6xx\"}",
-		"{\"retry_http\":[429]}", "{\"retry_http\":\"4\\u000029\"}", "[]", "{", "", "3",
+		"{\"retries\":1.5}", "{\"connect_ms\":0}", "{\"stop_before_ms\":2592000001}",
+		"{\"retry_http\":\"6xx\"}", "{\"retry_http\":[429]}", "{\"at_most_once\":2}",
+		"{\"at_most_once\":true}", "{\"retry_http\":\"4\\u000029\"}", "[]", "{", "", "3",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK(send_read(&t, span_of(bad[i]), &e) < 0 && e.code == ERR_INPUT,

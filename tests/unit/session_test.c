@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "domain/worker.h"
@@ -174,9 +176,87 @@ static void waiting(struct proc *p, struct proc *w)
 	CHECK_INT(proc_end(w), 0, "and ends");
 }
 
+/* 20 lines of which 10 fail. */
+static int64_t half(void)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	bool existed;
+
+	for (int i = 1; i <= 20; i++)
+		str_addf(&text, "{\"custom_id\":\"r%d\",\"url\":\"/v1/chat/completions\","
+			 "\"body\":{\"model\":\"m\",\"%s\":1}}\n", i, i % 2 ? "good" : "bad");
+	struct batch_new n = fixture_new(fixture_file(db, str_z(&text)));
+	n.base_url = server.url;
+	fixture_must(batch_create(db, &n, &b, &existed, &e) == 0, "batch_create", &e);
+	return b.id;
+}
+
+static void failing(void)
+{
+	int64_t batch = half();
+	struct session s = session(&batch, 1);
+
+	s.run.http.jobs = 1;
+	s.max_failed = "3";
+	CHECK(runs(&s) == 0 && strcmp(sum.reason, "max_failed") == 0 && report.failed >= 4 &&
+	      report.remaining > 0, "one failure more than --max-failed stops it (%s, %lld)",
+	      sum.reason, (long long)report.failed);
+	s.max_failed = "50%";
+	CHECK(runs(&s) == 0 && strcmp(sum.reason, "drained") == 0 && report.failed == 10 &&
+	      report.remaining == 0, "a share is one of the batches that were named");
+	batch = half();
+	s = session(NULL, 0);
+	s.max_failed = "0";
+	s.run.http.jobs = 1;
+	CHECK(runs(&s) == 0 && strcmp(sum.reason, "max_failed") == 0, "or of those that are open");
+	s.max_failed = NULL;
+	CHECK(runs(&s) == 0 && report.failed == 10 && report.remaining == 0, "without it nothing");
+}
+
+static bool ticked;
+
+static bool on_tick(void *ctx, const struct run_progress *p)
+{
+	(void)p;
+	ticked = ctx == &ticked;
+	return false;
+}
+
+static void managed(void)
+{
+	int64_t batch = make_batch(3);
+	struct session s = session(&batch, 1);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	char said[200];
+	bool ready = false, alive = false, status = false;
+	ssize_t n;
+
+	snprintf(at.sun_path, sizeof at.sun_path, "manager");
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fixture_must(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0, "bind", &e);
+	snprintf(said, sizeof said, "%s/manager", unit_dir());
+	setenv("NOTIFY_SOCKET", said, 1);
+	s.run.tick = on_tick;
+	s.run.tick_ctx = &ticked;
+	CHECK(runs(&s) == 0 && ticked, "it ticks");
+	while ((n = recv(fd, said, sizeof said - 1, 0)) > 0) {
+		said[n] = '\0';
+		ready |= strcmp(said, "READY=1") == 0;
+		alive |= strcmp(said, "WATCHDOG=1") == 0;
+		status |= strncmp(said, "STATUS=", 7) == 0 && strstr(said, "in flight");
+	}
+	CHECK(ready && alive && status, "and tells a service manager how it is");
+	setenv("NOTIFY_SOCKET", "nonsense", 1);
+	CHECK(runs(&s) == -1 && e.code == ERR_CONFIG, "if that makes sense");
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
+}
+
 int main(void)
 {
-	static const char *const args[] = { "--mode", "openai", NULL };
+	static const char *const args[] = { "--mode", "openai", "--rule",
+					    "body~\"bad\" => status=400", NULL };
 
 	unit_dir();
 	struct proc p = proc_start(other), w = proc_start(waiter);
@@ -184,6 +264,8 @@ int main(void)
 	fixture_must(chdir(unit_dir()) == 0, "chdir", &e);
 	db = fixture_db("state.db");
 	reporting();
+	failing();
+	managed();
 	alone(&p);
 	waiting(&p, &w);
 	serve_stop(&server); /* it has our ends of the lines, too */
