@@ -20,6 +20,7 @@
 #include "domain/limits.h"
 #include "domain/worker.h"
 #include "engine/oneshot.h"
+#include "engine/preview.h"
 #include "engine/session.h"
 
 static struct create_options create = CREATE_OPTIONS_INIT;
@@ -116,6 +117,7 @@ static int send_batches(struct tool *t, const int64_t *ids, int n, const char *w
 			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},
 		.labels = asked.labels, .max_failed = asked.max_failed,
+		.prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
 		.wait = asked.exclusive == EXCLUSIVE_WAIT,
 		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
 		.clear = intake_clear, .clear_ctx = &bar,
@@ -130,6 +132,20 @@ static int send_batches(struct tool *t, const int64_t *ids, int n, const char *w
 	return status;
 }
 
+static int preview(struct tool *t, const struct oneshot *o, const struct batchset *set,
+		   struct err *e)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	const struct preview p = {
+		.shot = o, .create = &create, .db_path = t->db, .db = db,
+		.batches = set && set->n ? set->ids : NULL, .n_batches = set ? set->n : 0,
+		.user = asked.all_users ? NULL : user_name(), .prices = asked.prices,
+		.json = t->format_given && t->format == TOOL_JSON,
+	};
+
+	return preview_run(&p, &text, e) < 0 ? -1 : tool_print(str_span(&text), e);
+}
+
 static int one_shot(struct tool *t, struct err *e)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
@@ -140,6 +156,8 @@ static int one_shot(struct tool *t, struct err *e)
 	};
 	char id[BATCH_ID_BUF];
 
+	if (asked.dry_run)
+		return preview(t, &o, NULL, e);
 	if (oneshot_begin(&o, &create, t->db, t->db_is_default ? DB_CREATE_DIR : DB_CREATE, &db,
 			  &b, e) < 0)
 		return -1;
@@ -207,7 +225,8 @@ static int run_named(struct tool *t, struct err *e)
 	int missing = tool_each(t, add_named, &set, e);
 	if (missing < 0 || (t->n_operands > 0 && set.n == 0))
 		return missing;
-	int status = send_batches(t, set.n ? set.ids : NULL, set.n, "sending", e);
+	int status = asked.dry_run ? preview(t, NULL, &set, e)
+			: send_batches(t, set.n ? set.ids : NULL, set.n, "sending", e);
 	return status < 0 || missing < status ? status : missing;
 }
 

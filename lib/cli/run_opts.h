@@ -26,10 +26,13 @@ struct run_opts {
 	const char *cacert, *proxy;
 	int exclusive;
 	bool workers, labels;
+	bool dry_run;
+	const char *prices;     /* a file */
+	int64_t max_cost_micro; /* millionths of a dollar; -1: no limit */
 };
 
 #define RUN_OPTS_INIT \
-	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO }
+	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO, .max_cost_micro = -1 }
 
 /* What goes with -i only: the destinations of these options and of those in
  * cli/create_opts.h that say what the batch is. */
@@ -39,6 +42,13 @@ struct run_opts {
 	&(o).key_header, &(header_list), &(o).priority, &(o).reuse_ms, &(o).window_ms
 
 #define RUN_OPTS(a) \
+	{ .kind = OPT_FLAG, .letter = 'n', .name = "dry-run", .dst = &(a).dry_run, \
+	  .help = "send nothing: say what would be sent and what it may cost" }, \
+	{ .kind = OPT_TEXT, .name = "prices", .dst = &(a).prices, .arg = "FILE", \
+	  .help = "what models cost, in JSON" }, \
+	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &(a).max_cost_micro, .arg = "USD", \
+	  .help = "with --prices: stop before more than that is spent", \
+	  .max = 9000000000000 }, \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
 	  .help = "one shot: import this file (- is stdin), send it, write the results" }, \
 	{ .kind = OPT_TEXT, .letter = 'o', .name = "output", .dst = &(a).output, .arg = "FILE", \

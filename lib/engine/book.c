@@ -10,6 +10,7 @@
 #include "domain/file.h"
 #include "domain/worker.h"
 #include "engine/blocks.h"
+#include "engine/budget.h"
 #include "engine/known.h"
 
 enum { SPARE_MAX = 1024, CHUNK = 512, EXPIRE_CHUNK = 10000 };
@@ -20,6 +21,7 @@ struct book {
 	struct claim *claim;
 	struct tally tally;
 	struct known known;       /* batches */
+	struct budget budget;
 	struct job_list spare;
 	bool hungry;              /* there may be something to claim */
 	bool again;               /* requests became pending in this transaction */
@@ -43,6 +45,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->claim = claim_new(o->batches, o->n_batches, o->user);
 	b->scene.limiter = limiter_new(worker, o->limits, !o->no_adaptive, o->jobs);
 	b->scene.health = health_new(&o->health);
+	b->budget = (struct budget){ .prices = o->prices, .max = o->prices ? o->max_cost : -1 };
 	b->hungry = true;
 	job_list_init(&b->spare);
 	return b;
@@ -95,6 +98,7 @@ int book_begin(struct book *b, int64_t now_ms, struct err *e)
 	b->before = b->state;
 	b->again = false;
 	tally_begin(&b->tally, b->scene.db);
+	budget_begin(&b->budget);
 	return limiter_begin(b->scene.limiter, b->scene.db, now_ms, e);
 }
 
@@ -150,6 +154,7 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 	review(b, j, bucket);
 	if (count_limits(b, j, bucket, e) < 0)
 		return -1;
+	budget_end(&b->budget, j->cost, bucket->row.model, &j->usage);
 	struct request_end end = job_end(j, b->scene.worker);
 	int rc = request_settle(&b->tally, &end, b->scene.now_ms, e);
 	if (rc < 0)
@@ -180,6 +185,7 @@ static int put_back(struct book *b, const struct job *j, struct err *e)
 		return -1;
 	pending_again(b);
 	b->state.started--;
+	budget_end(&b->budget, j->cost, NULL, NULL);
 	health_unsent(b->scene.health, j->target->batch, bucket->row.id, bucket->origin);
 	return limiter_unsent(b->scene.limiter, bucket, j->tokens, e);
 }
@@ -268,6 +274,8 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 		return &b->none;
 	}
 	b->urgent |= t->send.at_most_once == 1;
+	if (budget_estimate(&b->budget, bucket->row.model, 0, 0) < 0)
+		return &b->none; /* a model without a price came while we ran */
 	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
 	if (may == 0)
 		return &b->none;
@@ -276,6 +284,17 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 		return &bucket->room;
 	b->one = b->one > 0 ? 1 : 0; /* one for all that are held */
 	return &b->one;
+}
+
+/* There is no money for it now. */
+static int refuse(struct book *b, struct job *j, struct err *e)
+{
+	int rc = request_release(&b->tally, b->scene.worker, &j->req, b->scene.now_ms, e);
+
+	job_free(j);
+	claim_forget(b->claim);
+	b->again = true;
+	return rc < 0 ? -1 : 0;
 }
 
 /* Starts one request; 0 if it was not to be had. */
@@ -303,6 +322,10 @@ static int start_one(struct book *b, const struct claim_row *row, struct job_lis
 	/* A line that cannot be prepared ends without having been sent; the
 	 * network thread sees it by the code and judges it at once. */
 	job_prepare(j);
+	j->cost = budget_estimate(&b->budget, bucket->row.model, (int64_t)j->call.body.n,
+				  j->line.max_tokens);
+	if (!budget_take(&b->budget, j->cost))
+		return refuse(b, j, e);
 	limiter_start(b->scene.limiter, bucket, j->tokens);
 	health_started(b->scene.health, t->batch, bucket->row.id, bucket->origin);
 	job_push(fresh, j);
@@ -336,6 +359,7 @@ int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e
 
 	if (flush_moves(b, e) < 0)
 		return -1;
+	b->budget.poor = false;
 	b->none = 0;
 	b->one = 1;
 	claim_limit(b->claim, room, b);
@@ -344,13 +368,14 @@ int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
-		for (int i = 0, rc; i < n; i++, left -= rc)
+		for (int i = 0, rc; i < n && !b->budget.poor; i++, left -= rc)
 			if ((rc = start_one(b, &rows[i], fresh, e)) < 0)
 				return -1;
-		b->hungry = n == want;
+		b->hungry = n == want && !b->budget.poor;
 		b->starved = !b->hungry;
 	}
 	b->active = limiter_asked(b->scene.limiter);
+	b->state.poor = b->budget.poor;
 	return 0;
 }
 
@@ -372,6 +397,7 @@ void book_commit(struct book *b, struct desk_words *words)
 	int64_t version = health_version(b->scene.health);
 
 	limiter_commit(b->scene.limiter);
+	budget_commit(&b->budget);
 	if (version != b->blocks) {
 		blocks_tell(&b->scene);
 		blocks_reason(&b->scene, &b->state);

@@ -144,6 +144,8 @@ static void look_for_halt(struct ledger *l)
 		s->halt = "max_failed";
 	else if (l->max_requests > 0 && s->started >= l->max_requests && l->outstanding == 0)
 		s->halt = "max_requests";
+	else if (s->poor && l->outstanding == 0)
+		s->halt = "max_cost";
 }
 
 /* After a commit: what was settled is over, what was started goes out. */

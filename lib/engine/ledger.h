@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "domain/limits.h"
+#include "domain/prices.h"
 #include "engine/health.h"
 #include "engine/job.h"
 #include "store/db.h"
@@ -39,6 +40,8 @@ struct ledger_options {
 	const struct limits *limits;/* of --limit; may be NULL */
 	bool no_adaptive;
 	struct health_options health;
+	const struct prices *prices;/* for max_cost */
+	int64_t max_cost;           /* pico-dollars in this run; -1: no limit */
 	int64_t max_requests;       /* starts in this run; 0: no limit */
 	int64_t fail_stop;          /* halt when so many have failed; 0: never */
 	bool forever;               /* nothing left is no reason to end */
@@ -59,6 +62,7 @@ struct ledger_state {
 	int64_t next_due_ms; /* wall clock; 0: none waits */
 	bool key_missing;  /* a batch was left alone, its key does not resolve: see error */
 	int64_t started;   /* by this run, without those that were given back */
+	bool poor;         /* nothing more is affordable while what flies is reserved */
 	const char *halt;  /* "max_requests", "max_failed", …: start nothing more; or NULL */
 	const char *block; /* something is left alone: why, and what the server said; or NULL */
 	char block_message[HEALTH_MESSAGE];

@@ -313,6 +313,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 		.limits = r->o->limits,
 		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever,
 		.alone = r->o->alone, .grace_ms = r->o->grace_ms,
+		.prices = r->o->prices, .max_cost = r->o->prices ? r->o->max_cost : -1,
 		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
 		.version = r->o->version, .config = str_z(&config),
 	};

@@ -33,6 +33,8 @@ struct run_options {
 	bool no_adaptive;
 	struct health_options health;
 	int64_t max_time_ms, max_requests; /* 0: no limit */
+	const struct prices *prices; /* NULL: no limit of cost */
+	int64_t max_cost;        /* pico-dollars, with prices */
 	int64_t fail_stop;       /* ends when so many have failed; 0: never */
 	bool forever;            /* waits for work; only a signal ends it */
 	/* About once a second; true: `limits` are other ones now.  Or NULL. */

@@ -8,6 +8,8 @@
 #include "base/notify.h"
 #include "base/num.h"
 #include "base/sig.h"
+#include "domain/prices.h"
+#include "domain/queue.h"
 #include "domain/worker.h"
 #include "engine/stream.h"
 #include "engine/trace.h"
@@ -103,6 +105,27 @@ static int enter_and_run(struct db *db, const struct run_options *o, bool wait,
 	return rc;
 }
 
+static int need_price(void *ctx, struct span model, struct err *e)
+{
+	return prices_need(ctx, model, e) ? 0 : -1;
+}
+
+/* --max-cost: every model that may be sent to has a price. */
+static int read_prices(struct db *db, const struct session *s, struct run_options *o,
+		       struct prices **prices, struct err *e)
+{
+	if (s->max_cost_micro < 0)
+		return 0;
+	if (!s->prices)
+		return err_set(e, ERR_USAGE, "--max-cost needs --prices");
+	*prices = prices_load(s->prices, e);
+	if (!*prices)
+		return -1;
+	o->prices = *prices;
+	o->max_cost = prices_of_micro(s->max_cost_micro);
+	return queue_models(db, o->batches, o->n_batches, o->user, need_price, *prices, e);
+}
+
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		struct report *report, struct err *e)
 {
@@ -118,7 +141,9 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 	o.trace = &trace;
 	o.tick = on_tick;
 	o.tick_ctx = &ticking;
-	if (fail_stop(db, s, &o.fail_stop, e) < 0 || notify_open(&manager, e) < 0)
+	struct prices *prices CLEANUP(prices_cleanup) = NULL;
+	if (read_prices(db, s, &o, &prices, e) < 0 || fail_stop(db, s, &o.fail_stop, e) < 0 ||
+	    notify_open(&manager, e) < 0)
 		return -1;
 	if (s->to_stdout && !(stream = stream_start(db_path(db), o.batches[0], e)))
 		return -1;
