@@ -23,7 +23,7 @@
 
 static struct create_options create = CREATE_OPTIONS_INIT;
 static struct deliver deliver = DELIVER_INIT;
-static struct opt_list metadata, headers;
+static struct opt_list metadata, headers, escalations;
 static const char *statuses, *list_after;
 static int64_t since, limit = INT32_MAX, timeout_ms = -1, attempt;
 static bool any, attempts, curl;
@@ -106,6 +106,7 @@ static int run_create(struct tool *t, struct err *e)
 	char id[BATCH_ID_BUF];
 	create.metadata = metadata.v, create.n_metadata = metadata.n;
 	create.headers = headers.v, create.n_headers = headers.n;
+	create.escalations = escalations.v, create.n_escalations = escalations.n;
 	progress_start(&bar, t);
 	if (submit_batch(&s, &db, &b, e) < 0)
 		return -1;
@@ -252,7 +253,7 @@ static int run_backup(struct tool *t, struct err *e)
 #define OPTIONS(...) (const struct opt[]){ __VA_ARGS__ { .kind = OPT_END } }
 static const struct tool_verb verbs[] = {
 	{ "create", "FILE-ID|FILE|-", 1, 1, "make a batch and print its id; a path is imported first",
-	  NULL, OPTIONS(CREATE_OPTS(create, metadata, headers) SEND_OPTS(create)
+	  NULL, OPTIONS(CREATE_OPTS(create, metadata, headers) SEND_OPTS(create, escalations)
 			DRY_RUN_OPT(asked.dry_run)), run_create },
 	{ "list", "", 0, 0, "list the batches, newest first", NULL,
 	  OPTIONS(LIST_OPTS(statuses, since, limit, list_after)), run_list },

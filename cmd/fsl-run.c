@@ -24,11 +24,11 @@
 #include "engine/session.h"
 
 static struct create_options create = CREATE_OPTIONS_INIT;
-static struct opt_list metadata, headers;
+static struct opt_list metadata, headers, escalations;
 static struct run_opts asked = RUN_OPTS_INIT;
 
 static const struct opt options[] = {
-	RUN_OPTS(asked) SEND_OPTS(create) CREATE_OPTS(create, metadata, headers)
+	RUN_OPTS(asked) SEND_OPTS(create, escalations) CREATE_OPTS(create, metadata, headers)
 	{ .kind = OPT_END },
 };
 
@@ -238,6 +238,8 @@ static int run(struct tool *t, struct err *e)
 	create.n_metadata = metadata.n;
 	create.headers = headers.v;
 	create.n_headers = headers.n;
+	create.escalations = escalations.v;
+	create.n_escalations = escalations.n;
 	if (check_options(t, e) < 0)
 		return -1;
 	if (read_limits(&asked.limits, &limits, e) < 0)

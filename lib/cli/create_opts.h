@@ -2,10 +2,10 @@
  * `fsl-run`, as rows of an option table.
  *
  *     static struct create_options o = CREATE_OPTIONS_INIT;  // domain/create.h
- *     static struct opt_list metadata, headers;
+ *     static struct opt_list metadata, headers, escalations;
  *     static const struct opt options[] = {
  *             CREATE_OPTS(o, metadata, headers)
- *             SEND_OPTS(o)
+ *             SEND_OPTS(o, escalations)
  *             { .kind = OPT_END },
  *     };
  *
@@ -53,7 +53,10 @@
 	  .help = "the longest line of the input", .dflt = "32M", \
 	  .min = 1, .max = 512 << 20 },
 
-#define SEND_OPTS(o) \
+#define SEND_OPTS(o, escalate_list) \
+	{ .kind = OPT_LIST, .name = "escalate", .dst = &(escalate_list), \
+	  .arg = "MODEL=OTHER@DUR", .help = "send to another model when less than DUR is left " \
+		  "of the completion window" }, \
 	{ .kind = OPT_INT, .name = "retries", .dst = &(o).send.retries, .arg = "N", \
 	  .help = "attempts after the first", .dflt = "5", .max = 1000 }, \
 	{ .kind = OPT_DURATION, .name = "retry-delay", .dst = &(o).send.retry_delay_ms, \

@@ -48,7 +48,7 @@ struct run_opts {
 	  .help = "what models cost, in JSON" }, \
 	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &(a).max_cost_micro, .arg = "USD", \
 	  .help = "with --prices: stop before more than that is spent", \
-	  .max = 9000000000000 }, \
+	  .min = 1, .max = 9000000000000 }, \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
 	  .help = "one shot: import this file (- is stdin), send it, write the results" }, \
 	{ .kind = OPT_TEXT, .letter = 'o', .name = "output", .dst = &(a).output, .arg = "FILE", \

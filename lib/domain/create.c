@@ -1,3 +1,4 @@
+#include "domain/escalate.h"
 #include "domain/create.h"
 
 #include <ctype.h>
@@ -245,9 +246,22 @@ static int make_metadata(const struct create_options *o, struct create *out, str
 	return 0;
 }
 
+static int make_escalate(const struct create_options *o, struct send *out, struct err *e)
+{
+	struct str rules CLEANUP(str_release) = STR_INIT;
+
+	for (int i = 0; i < o->n_escalations; i++)
+		str_addf(&rules, "%s%s", i ? "\n" : "", o->escalations[i]);
+	if (o->n_escalations > 0)
+		out->escalate = str_take(&rules);
+	return out->escalate && escalate_check(out->escalate, e) < 0 ? err_wrap(e, "--escalate") : 0;
+}
+
 int create_send(const struct create_options *o, struct send *out, struct err *e)
 {
 	*out = o->send;
+	if (make_escalate(o, out, e) < 0)
+		return -1;
 	out->retry_http = mem_strdup(o->retry_http);
 	if (o->no_idempotency_key)
 		out->no_idempotency_key = 1;
@@ -269,6 +283,9 @@ int create_make(const struct create_options *o, struct create *out, struct err *
 	    make_headers(o, out, e) < 0 || make_metadata(o, out, e) < 0 ||
 	    create_send(o, &out->send, e) < 0)
 		return -1;
+	if (out->send.escalate && !o->window_ms)
+		return err_set(e, ERR_USAGE, "--escalate needs --completion-window: it goes by the time "
+			       "that is left");
 	out->batch.send = &out->send;
 	if (o->endpoint &&
 	    line_check_url(span_of(o->endpoint), true, o->allow_secrets, &why) < 0)

@@ -30,6 +30,8 @@ struct create_options {
 	int64_t window_ms;     /* --completion-window; 0: none */
 	bool allow_secrets;    /* --allow-inline-secrets */
 	int64_t max_line;      /* bytes, for the import */
+	const char **escalations; /* MODEL=OTHER@DUR, n_escalations of them */
+	int n_escalations;
 	struct send send;      /* but for the next three */
 	const char *retry_http;
 	bool no_idempotency_key, at_most_once;

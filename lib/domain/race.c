@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "domain/answer.h"
 
-enum { Q_START, Q_FLY, Q_COUNT, Q_LAND, Q_FLIGHT, Q_RACE, Q_MOVE, Q_DROP_RACE, Q_DROP_FLIGHT };
+enum { Q_START, Q_FLY, Q_COUNT, Q_LAND, Q_FLIGHT, Q_RACE, Q_MOVE, Q_DROP_RACE, Q_DROP_FLIGHT, Q_FIND, Q_HOW_MANY };
 static const char *const texts[] = {
 	[Q_START] = "SELECT r.queue, r.tries, r.counted, r.throttled, r.round FROM flights f"
 		    " CROSS JOIN requests r ON r.id = f.request"
@@ -22,6 +22,11 @@ static const char *const texts[] = {
 		   " SELECT request, worker, n, started_ms, bucket FROM races WHERE request = ?1",
 	[Q_DROP_RACE] = "DELETE FROM races WHERE request = ?1",
 	[Q_DROP_FLIGHT] = "DELETE FROM flights WHERE request = ?1",
+	[Q_FIND] = "SELECT f.request, r.queue FROM flights f CROSS JOIN requests r ON r.id = f.request"
+		   " WHERE f.request > ?1 AND f.request <= ?2 AND f.worker = ?3 AND f.bucket = ?4"
+		   " AND NOT EXISTS (SELECT 1 FROM races x WHERE x.request = f.request)"
+		   " ORDER BY f.request LIMIT ?5",
+	[Q_HOW_MANY] = "/*scan*/SELECT count(*) FROM races WHERE worker = ?1",
 };
 const struct stmt_set race_sql = { "race", texts, ARRAY_LEN(texts) };
 
@@ -74,6 +79,29 @@ int race_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int
 	tally_fly(t, bucket, worker, 1);
 	b->racing = true;
 	return 1;
+}
+
+int race_find(struct db *db, int64_t worker, int64_t bucket, int64_t batch,
+	      struct race_row *out, int n, struct err *e)
+{
+	int got = 0, rc;
+
+	STMT(q, db, &race_sql, Q_FIND);
+	stmt_int(&q, 1, batch << 32);
+	stmt_int(&q, 2, request_row(batch, UINT32_MAX));
+	stmt_int(&q, 3, worker);
+	stmt_int(&q, 4, bucket);
+	stmt_int(&q, 5, n);
+	while ((rc = stmt_step(&q, e)) > 0 && got < n)
+		out[got++] = (struct race_row){ stmt_col_int(&q, 0), stmt_col_int(&q, 1) };
+	return rc < 0 ? -1 : got;
+}
+
+int race_count(struct db *db, int64_t worker, struct err *e)
+{
+	STMT(q, db, &race_sql, Q_HOW_MANY);
+	stmt_int(&q, 1, worker);
+	return stmt_step(&q, e) < 0 ? -1 : (int)stmt_col_int(&q, 0);
 }
 
 int race_land(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int64_t n,

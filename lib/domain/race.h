@@ -30,6 +30,17 @@ extern const struct stmt_set race_sql;
 int race_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int64_t now_ms,
 	       struct request_started *out, struct err *e) MUST_CHECK;
 
+/* How many races the worker has. */
+int race_count(struct db *db, int64_t worker, struct err *e) MUST_CHECK;
+
+/* Requests of the batch that the worker has in flight at this bucket, and only
+ * there: at most n of their rows and queues.  How many. */
+struct race_row {
+	int64_t row, queue;
+};
+int race_find(struct db *db, int64_t worker, int64_t bucket, int64_t batch,
+	      struct race_row *out, int n, struct err *e) MUST_CHECK;
+
 /* The rest is for domain/request, after the end of an attempt of a batch that
  * may have races (tally_batch.racing). */
 

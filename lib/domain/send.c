@@ -6,6 +6,7 @@
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/escalate.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS (24 * HOUR_MS)
@@ -49,6 +50,7 @@ static int64_t value_in(const struct send *s, const struct member *m)
 void send_release(struct send *s)
 {
 	mem_free(s->retry_http);
+	mem_free(s->escalate);
 	*s = (struct send)SEND_INIT;
 }
 
@@ -68,6 +70,8 @@ void send_fill(struct send *s, const struct send *other)
 			*value_of(s, &members[i]) = value_in(other, &members[i]);
 	if (!s->retry_http)
 		s->retry_http = mem_strdup(other->retry_http);
+	if (!s->escalate)
+		s->escalate = mem_strdup(other->escalate);
 }
 
 void send_write(const struct send *s, struct str *out)
@@ -81,6 +85,8 @@ void send_write(const struct send *s, struct str *out)
 	}
 	if (s->retry_http)
 		jsonw_kstrz(&w, "retry_http", s->retry_http);
+	if (s->escalate)
+		jsonw_kstrz(&w, "escalate", s->escalate);
 	jsonw_end(&w);
 }
 
@@ -90,19 +96,27 @@ static int bad_member(struct span name, struct err *e)
 		       safe_show(name, SHOWN));
 }
 
+static int read_text(char **to, int (*check)(const char *, struct err *), struct span name,
+		     struct span value, struct err *e)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (json_type(value) != JSON_STRING)
+		return bad_member(name, e);
+	json_string(value, &text);
+	if (strlen(str_z(&text)) != text.n || check(str_z(&text), e) < 0)
+		return bad_member(name, e);
+	mem_free(*to);
+	*to = str_take(&text);
+	return 0;
+}
+
 static int read_member(struct send *s, struct span name, struct span value, struct err *e)
 {
-	if (span_is(name, "retry_http")) {
-		struct str list CLEANUP(str_release) = STR_INIT;
-		if (json_type(value) != JSON_STRING)
-			return bad_member(name, e);
-		json_string(value, &list);
-		if (strlen(str_z(&list)) != list.n || send_check_http(str_z(&list), e) < 0)
-			return bad_member(name, e);
-		mem_free(s->retry_http);
-		s->retry_http = str_take(&list);
-		return 0;
-	}
+	if (span_is(name, "retry_http"))
+		return read_text(&s->retry_http, send_check_http, name, value, e);
+	if (span_is(name, "escalate"))
+		return read_text(&s->escalate, escalate_check, name, value, e);
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		const struct member *m = &members[i];
 		if (span_is(name, m->name))

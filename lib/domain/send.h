@@ -24,9 +24,10 @@ struct send {
 	int64_t no_idempotency_key; /* 0 or 1 */
 	int64_t stop_before_ms;   /* 0 to 30 d: no retry is due so close to the expiry */
 	int64_t at_most_once;     /* 0 or 1: engine/retry.h */
+	char *escalate;           /* rules of domain/escalate.h; NULL: unset */
 };
 
-#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1, -1, -1 }
+#define SEND_INIT { -1, -1, -1, -1, NULL, -1, -1, -1, -1, -1, -1, -1, -1, NULL }
 
 void send_release(struct send *s);
 

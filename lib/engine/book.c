@@ -7,32 +7,9 @@
 #include "base/mem.h"
 #include "domain/claim.h"
 #include "domain/ending.h"
-#include "domain/file.h"
 #include "domain/worker.h"
-#include "engine/blocks.h"
-#include "engine/budget.h"
-#include "engine/known.h"
 
-enum { SPARE_MAX = 1024, CHUNK = 512, EXPIRE_CHUNK = 10000 };
-
-struct book {
-	struct scene scene;       /* connection, worker, limiter, health, times */
-	struct ledger_options o;  /* without what it points to, but for `version` */
-	struct claim *claim;
-	struct tally tally;
-	struct known known;       /* batches */
-	struct budget budget;
-	struct job_list spare;
-	bool hungry;              /* there may be something to claim */
-	bool again;               /* requests became pending in this transaction */
-	bool starved;             /* something waits for room */
-	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
-	int active;               /* buckets that had something to start */
-	int64_t none, one;        /* rooms that are no bucket's */
-	int64_t blocks;           /* health_version() that others know of */
-	int capacity;
-	struct ledger_state state, before;
-};
+enum { SPARE_MAX = 1024, EXPIRE_CHUNK = 10000 };
 
 struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o)
 {
@@ -60,6 +37,7 @@ void book_free(struct book *b)
 	while ((j = job_pop(&b->spare)))
 		job_free(j);
 	known_release(&b->known);
+	free(b->words.v);
 	tally_release(&b->tally);
 	claim_free(b->claim);
 	limiter_free(b->scene.limiter);
@@ -67,7 +45,7 @@ void book_free(struct book *b)
 	free(b);
 }
 
-static struct known_batch *meet(struct book *b, int64_t batch, struct err *e)
+struct known_batch *book_meet(struct book *b, int64_t batch, struct err *e)
 {
 	bool fresh;
 	int64_t completed = 0;
@@ -96,6 +74,7 @@ int book_begin(struct book *b, int64_t now_ms, struct err *e)
 	b->scene.now_ms = now_ms;
 	b->scene.mono_ms = clock_mono_ms();
 	b->before = b->state;
+	b->words.n = 0;
 	b->again = false;
 	tally_begin(&b->tally, b->scene.db);
 	budget_begin(&b->budget);
@@ -159,7 +138,13 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 	int rc = request_settle(&b->tally, &end, b->scene.now_ms, e);
 	if (rc < 0)
 		return -1;
-	if (rc == 0) {
+	if (rc > 0 && end.verdict == VERDICT_COMPLETED && j->target->send.escalate)
+		desk_say(&b->words, DESK_CUT_ROW, j->req.row, -1); /* its race is over */
+	if (rc == 2) {
+		return 0; /* the other attempt decides */
+	} else if (rc == 0 && j->call.code == HTTP_SUPERSEDED) {
+		return 0; /* as it was meant to be */
+	} else if (rc == 0) {
 		s->lost++;
 		log_info("%s attempt %lld came too late and was dropped (lost_ownership)",
 			 str_z(&j->url), (long long)j->req.n);
@@ -237,146 +222,11 @@ int book_recall(struct book *b, const struct recall *r, struct err *e)
 	return 0;
 }
 
-/* The bucket that a request of this queue counts against. */
-static struct limiter_bucket *bucket_of(struct book *b, int64_t queue, struct err *e)
-{
-	return limiter_of_queue(b->scene.limiter, queue, e);
-}
-
-/* No bucket takes all slots while others have something to start: a slow
- * model must not slow down the others. */
-static void leave_some(const struct book *b, struct limiter_bucket *bucket)
-{
-	int others = b->active > 1 ? b->active - 1 : 0;
-	int each = b->capacity / (2 * (others + 1)) > 0 ? b->capacity / (2 * (others + 1)) : 1;
-	int64_t most = b->capacity - (int64_t)others * each;
-
-	most = (most > 1 ? most : 1) - bucket->mine;
-	if (others > 0 && most < bucket->room)
-		bucket->room = most > 0 ? most : 0;
-}
-
-static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
-{
-	struct book *b = ctx;
-	struct known_batch *k = meet(b, batch, e);
-	struct limiter_bucket *bucket = k ? bucket_of(b, queue, e) : NULL;
-
-	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
-		return NULL;
-	struct target *t = k->target;
-	if (t->problem.code != ERR_NONE) {
-		if (!b->state.key_missing) {
-			b->state.error = t->problem;
-			log_error("%s (key_unresolved)", t->problem.msg);
-		}
-		b->state.key_missing = true;
-		return &b->none;
-	}
-	b->urgent |= t->send.at_most_once == 1;
-	if (budget_estimate(&b->budget, bucket->row.model, 0, 0) < 0)
-		return &b->none; /* a model without a price came while we ran */
-	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
-	if (may == 0)
-		return &b->none;
-	leave_some(b, bucket);
-	if (may > 1 || bucket->room <= 0)
-		return &bucket->room;
-	b->one = b->one > 0 ? 1 : 0; /* one for all that are held */
-	return &b->one;
-}
-
-/* There is no money for it now. */
-static int refuse(struct book *b, struct job *j, struct err *e)
-{
-	int rc = request_release(&b->tally, b->scene.worker, &j->req, b->scene.now_ms, e);
-
-	job_free(j);
-	claim_forget(b->claim);
-	b->again = true;
-	return rc < 0 ? -1 : 0;
-}
-
-/* Starts one request; 0 if it was not to be had. */
-static int start_one(struct book *b, const struct claim_row *row, struct job_list *fresh,
-		     struct err *e)
-{
-	struct known_batch *k = meet(b, request_batch(row->row), e);
-	struct limiter_bucket *bucket = k ? bucket_of(b, row->queue, e) : NULL;
-
-	if (!bucket)
-		return -1;
-	struct target *t = k->target;
-	struct job *j = b->spare.n > 0 ? job_pop(&b->spare) : job_new();
-	int rc = request_start(&b->tally, b->scene.worker, bucket->row.id, row->row, b->scene.now_ms,
-			       &j->req, e);
-	/* A line that is gone is an empty one, which cannot be prepared. */
-	if (rc > 0 && file_line(b->scene.db, t->file, request_line(row->row), &j->raw, e) < 0)
-		rc = -1;
-	if (rc <= 0) {
-		job_free(j);
-		return rc;
-	}
-	j->target = t;
-	j->started_ms = b->scene.now_ms;
-	/* A line that cannot be prepared ends without having been sent; the
-	 * network thread sees it by the code and judges it at once. */
-	job_prepare(j);
-	j->cost = budget_estimate(&b->budget, bucket->row.model, (int64_t)j->call.body.n,
-				  j->line.max_tokens);
-	if (!budget_take(&b->budget, j->cost))
-		return refuse(b, j, e);
-	limiter_start(b->scene.limiter, bucket, j->tokens);
-	health_started(b->scene.health, t->batch, bucket->row.id, bucket->origin);
-	job_push(fresh, j);
-	k->started = true;
-	b->state.started++;
-	return 1;
-}
-
-/* Claims go by the counters, which have to know of what came back. */
-static int flush_moves(struct book *b, struct err *e)
-{
-	if (!b->again)
-		return 0;
-	if (tally_flush(&b->tally, b->scene.now_ms, e) < 0)
-		return -1;
-	tally_begin(&b->tally, b->scene.db);
-	return 0;
-}
-
-static int most_to_start(const struct book *b, int room)
+int book_may_start(const struct book *b, int room)
 {
 	int64_t left = b->o.max_requests > 0 ? b->o.max_requests - b->state.started : INT32_MAX;
 
 	return left < room ? (left > 0 ? (int)left : 0) : room;
-}
-
-int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e)
-{
-	struct claim_row rows[CHUNK];
-	int left = most_to_start(b, wanted);
-
-	if (flush_moves(b, e) < 0)
-		return -1;
-	b->budget.poor = false;
-	b->none = 0;
-	b->one = 1;
-	claim_limit(b->claim, room, b);
-	while (left > 0 && b->hungry) {
-		int want = left < CHUNK ? left : CHUNK;
-		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
-		if (n < 0)
-			return -1;
-		for (int i = 0, rc; i < n && !b->budget.poor; i++, left -= rc)
-			if ((rc = start_one(b, &rows[i], fresh, e)) < 0)
-				return -1;
-		b->hungry = n == want && !b->budget.poor;
-		b->starved = !b->hungry;
-	}
-	b->active = limiter_asked(b->scene.limiter);
-	b->state.poor = b->budget.poor;
-	return 0;
 }
 
 int book_end(struct book *b, struct err *e)
@@ -396,6 +246,8 @@ void book_commit(struct book *b, struct desk_words *words)
 {
 	int64_t version = health_version(b->scene.health);
 
+	for (int i = 0; i < b->words.n; i++)
+		desk_say(words, b->words.v[i].what, b->words.v[i].id, b->words.v[i].n);
 	limiter_commit(b->scene.limiter);
 	budget_commit(&b->budget);
 	if (version != b->blocks) {
@@ -433,7 +285,7 @@ void book_hungry(struct book *b)
 
 bool book_is_hungry(const struct book *b)
 {
-	return b->hungry && most_to_start(b, 1) > 0;
+	return b->hungry && book_may_start(b, 1) > 0;
 }
 
 int64_t book_next(const struct book *b, int64_t now_ms)
@@ -449,16 +301,17 @@ int64_t book_next(const struct book *b, int64_t now_ms)
 	return least;
 }
 
-int book_capacity(const struct book *b, int ahead)
+int book_capacity(struct book *b, int ahead)
 {
-	return b->o.jobs + (b->urgent ? 0 : ahead);
+	b->capacity = b->o.jobs + (b->urgent ? 0 : ahead);
+	return b->capacity;
 }
 
 static bool given_up(void *ctx, int64_t batch, int64_t queue)
 {
 	struct book *b = ctx;
 	struct err ignored = ERR_INIT;
-	const struct known_batch *k = meet(b, batch, &ignored);
+	const struct known_batch *k = book_meet(b, batch, &ignored);
 	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
 
 	if (k && k->target->problem.code != ERR_NONE)

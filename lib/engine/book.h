@@ -1,7 +1,7 @@
 /* book: what the ledger does inside a transaction: it settles what has ended
- * and starts what there is room for.
+ * and starts what there is room for (engine/starter.h).
  *
- *     book_begin() ... book_settle(), book_rescue(), book_start() ...
+ *     book_begin() ... book_settle(), book_rescue(), starter_start() ...
  *     book_end() ... tx_commit() ... book_commit() or book_rollback()
  *
  * Here all that has a say comes together: the order of claims, the limits
@@ -13,12 +13,35 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "domain/recall.h"
+#include "domain/claim.h"
+#include "engine/blocks.h"
+#include "engine/budget.h"
 #include "engine/desk.h"
 #include "engine/health.h"
 #include "engine/job.h"
+#include "engine/known.h"
 #include "engine/ledger.h"
 
-struct book;
+struct book {
+	struct scene scene;       /* connection, worker, limiter, health, times */
+	struct ledger_options o;  /* without what it points to, but for `version` */
+	struct claim *claim;
+	struct tally tally;
+	struct known known;       /* batches */
+	struct budget budget;
+	struct desk_words words;  /* of this transaction, said when it is committed */
+	struct job_list spare;
+	bool hungry;              /* there may be something to claim */
+	bool again;               /* requests became pending in this transaction */
+	bool starved;             /* something waits for room */
+	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
+	int active;               /* buckets that had something to start */
+	int64_t none, one;        /* rooms that are no bucket's */
+	int64_t blocks;           /* health_version() that others know of */
+	int capacity;
+	struct ledger_state state, before;
+};
+
 
 struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o);
 void book_free(struct book *b);
@@ -37,8 +60,10 @@ int book_rescue(struct book *b, struct err *e) MUST_CHECK;
 /* Settles what is overdue, and some of what has expired. */
 int book_recall(struct book *b, const struct recall *r, struct err *e) MUST_CHECK;
 
-/* Starts at most `room` requests, which go to the end of `fresh`. */
-int book_start(struct book *b, int room, struct job_list *fresh, struct err *e) MUST_CHECK;
+/* The batch; read when it is met for the first time. */
+struct known_batch *book_meet(struct book *b, int64_t batch, struct err *e) MUST_CHECK;
+/* How many of `room` requests this run may still start. */
+int book_may_start(const struct book *b, int room);
 
 /* Writes counters, limits and blocks. */
 int book_end(struct book *b, struct err *e) MUST_CHECK;
@@ -56,7 +81,7 @@ bool book_is_hungry(const struct book *b);
 /* When there will be (wall clock); -1: nobody knows. */
 int64_t book_next(const struct book *b, int64_t now_ms);
 /* How many may be out at once: `jobs` slots, and what frees in a commit. */
-int book_capacity(const struct book *b, int ahead);
+int book_capacity(struct book *b, int ahead);
 /* How many of the batches are open and not given up. */
 int book_open(struct book *b, struct err *e) MUST_CHECK;
 

@@ -37,7 +37,7 @@ enum desk_what {
 struct desk_word {
 	enum desk_what what;
 	int64_t id;     /* batch or row */
-	int64_t n;      /* DESK_CUT_ROW: this attempt; 0: any.  DESK_KEEP: how many rows */
+	int64_t n;      /* DESK_KEEP: how many rows; else -1: as superseded */
 	int64_t *rows;  /* DESK_KEEP: in ascending order; owned by whoever has the word */
 };
 struct desk_words {

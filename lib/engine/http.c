@@ -38,6 +38,7 @@ struct slot {
 struct http {
 	http_done_fn *done;
 	void *ctx;
+	struct http_options o;
 	struct poller *poller;
 	struct lane *lanes;
 	int n_lanes;
@@ -204,8 +205,9 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 	h->done = done;
 	h->ctx = ctx;
 	h->poller = poller_new(e);
-	h->n_slots = o->jobs;
-	h->n_lanes = (o->jobs + LANE_SLOTS - 1) / LANE_SLOTS;
+	h->o = *o;
+	h->n_slots = o->jobs * 2;
+	h->n_lanes = (h->n_slots + LANE_SLOTS - 1) / LANE_SLOTS;
 	h->lanes = mem_alloc((size_t)h->n_lanes * sizeof *h->lanes);
 	h->slots = mem_alloc((size_t)h->n_slots * sizeof *h->slots);
 	int rc = h->poller ? 0 : -1;
@@ -214,7 +216,8 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 	for (int i = 0; rc == 0 && i < h->n_slots; i++) {
 		h->slots[i].lane = &h->lanes[i % h->n_lanes];
 		h->slots[i].next_free = i + 1 < h->n_slots ? i + 1 : -1;
-		rc = new_slot(h, &h->slots[i], o, e);
+		if (i < o->jobs) /* the others when they are needed */
+			rc = new_slot(h, &h->slots[i], o, e);
 	}
 	if (rc < 0) {
 		http_free(h);
@@ -245,7 +248,7 @@ void http_free(struct http *h)
 
 int http_free_slots(const struct http *h)
 {
-	return h->n_slots - h->in_flight;
+	return h->o.jobs - h->in_flight;
 }
 
 int http_in_flight(const struct http *h)
@@ -300,9 +303,10 @@ static void set_method(struct slot *s)
 
 void http_start(struct http *h, struct http_call *call)
 {
-	if (h->free_slot < 0)
+	struct err ignored = ERR_INIT;
+	struct slot *s = h->free_slot < 0 ? NULL : &h->slots[h->free_slot];
+	if (!s || (!s->easy && new_slot(h, s, &h->o, &ignored) < 0))
 		BUG("no free slot");
-	struct slot *s = &h->slots[h->free_slot];
 	call->slot = h->free_slot;
 	h->free_slot = s->next_free;
 	h->in_flight++;

@@ -89,7 +89,7 @@ struct http_call {
 };
 
 struct http_options {
-	int jobs;             /* slots: 1 to 10,000 */
+	int jobs;             /* slots: 1 to 10,000; as many again for urgent calls */
 	const char *user_agent;
 	const char *cacert;   /* NULL: the system's */
 	const char *proxy;    /* NULL: the usual variables; "" none */
@@ -103,10 +103,12 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 		      struct err *e) MUST_CHECK;
 void http_free(struct http *h); /* calls in flight are dropped without a word */
 
+/* How many of the jobs' slots are free; below 0 while urgent calls use more. */
 int http_free_slots(const struct http *h);
 int http_in_flight(const struct http *h);
 
-/* Starts a call; there must be a free slot (else a BUG).  Problems come as an
+/* Starts a call; there must be a free slot (else a BUG), at most `jobs` beyond
+ * http_free_slots().  What the options point to must outlive it.  Problems come as an
  * ended call, never from here. */
 void http_start(struct http *h, struct http_call *call);
 

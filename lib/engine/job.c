@@ -8,6 +8,7 @@
 #include "base/safe.h"
 #include "domain/fold.h"
 #include "domain/sse.h"
+#include "domain/escalate.h"
 #include "domain/url.h"
 #include "engine/wire.h"
 
@@ -133,6 +134,8 @@ static void add_names(struct job *j)
 		return;
 	if (j->req.round > 0) /* servers replay a stored failure under the old key */
 		snprintf(id + strlen(id), 24, "-r%lld", (long long)j->req.round);
+	if (j->model) /* another body */
+		strcat(id, "-e");
 	known_line(j, SPAN_LIT("Idempotency-Key: "), span_of(id));
 }
 
@@ -179,6 +182,8 @@ int job_prepare(struct job *j)
 	call->method = j->line.method.p;
 	call->body = span_is(j->line.method, "HEAD") ? SPAN_NONE
 						     : line_body_bytes(&j->line, &j->body);
+	if (j->model && escalate_body(call->body, j->model, &j->body))
+		call->body = str_span(&j->body);
 	call->limits = &j->target->limits;
 	call->user = j;
 	if (headers(j) < 0)

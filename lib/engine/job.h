@@ -16,6 +16,9 @@ struct job {
 	const struct target *target;
 	int64_t started_ms;          /* wall clock */
 	int64_t tokens;              /* that it may take, by estimate */
+	bool race;                   /* the second attempt of a request in flight: it may use a
+				      * slot beyond those of --jobs */
+	const char *model;           /* it goes to this one (--escalate); NULL: as the line says */
 	int64_t cost;                /* that is reserved for it (engine/budget.h) */
 	bool quota;                  /* 429, and the body says insufficient_quota */
 	bool reviewed;               /* the ledger has had its word on the decision */

@@ -11,6 +11,7 @@
 #include "domain/worker.h"
 #include "engine/book.h"
 #include "engine/desk.h"
+#include "engine/starter.h"
 #include "engine/watch.h"
 #include "store/tx.h"
 
@@ -40,6 +41,7 @@ struct ledger {
 	struct desk_words words;
 	int outstanding;       /* jobs that the network thread has */
 	bool check_dead;
+	int64_t race_ms;       /* wall: when requests go to another model as well; -1: never */
 	bool look;             /* somebody may have cancelled, or something expired */
 	int64_t suspect_until; /* monotonic: somebody may have died */
 	int64_t next_ms;       /* wall: when there may be something to start; -1: unknown */
@@ -82,7 +84,7 @@ static int work(struct ledger *l, bool stop, struct err *e)
 	    (l->check_dead && book_rescue(l->book, e) < 0) ||
 	    (watch_has_work(&l->watch) && book_recall(l->book, &l->watch.now, e) < 0))
 		return -1;
-	if (!stop && book_start(l->book, room(l), &l->fresh, e) < 0)
+	if (!stop && starter_start(l->book, room(l), &l->fresh, e) < 0)
 		return -1;
 	return book_end(l->book, e);
 }
@@ -101,6 +103,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	book_commit(l->book, &l->words);
 	l->check_dead = false;
 	l->next_ms = book_next(l->book, clock_wall_ms());
+	l->race_ms = starter_next(l->book, clock_wall_ms());
 	return 0;
 }
 
@@ -167,6 +170,15 @@ static void deliver(struct ledger *l, int64_t began_us)
 	publish(l);
 }
 
+/* Not longer than until that moment of wall time, if there is one. */
+static void until(int64_t *wait, int64_t at_ms)
+{
+	int64_t left = at_ms - clock_wall_ms();
+
+	if (at_ms > 0 && left < *wait)
+		*wait = left < 0 ? 0 : left;
+}
+
 /* Sleeps until somebody has something for us. */
 static void wait_for_news(struct ledger *l)
 {
@@ -175,14 +187,10 @@ static void wait_for_news(struct ledger *l)
 	int64_t wait = SAFETY_MS;
 
 	/* Who is hungry already waits for room, not for the next retry. */
-	if (l->next_ms > 0 && !book_is_hungry(l->book)) {
-		int64_t left = l->next_ms - clock_wall_ms();
-		wait = left < 0 ? 0 : left < wait ? left : wait;
-	}
-	if (watch_next(&l->watch) > 0) {
-		int64_t left = watch_next(&l->watch) - clock_wall_ms();
-		wait = left < 0 ? 0 : left < wait ? left : wait;
-	}
+	if (!book_is_hungry(l->book))
+		until(&wait, l->next_ms);
+	until(&wait, watch_next(&l->watch));
+	until(&wait, l->race_ms);
 	if (clock_mono_ms() < l->suspect_until && wait > SUSPECT_MS / 8)
 		wait = SUSPECT_MS / 8;
 	int n = poll(fds, 2, (int)wait);
@@ -251,7 +259,8 @@ static void *thread_main(void *arg)
 			     capacity(l) - l->outstanding >= least;
 		int64_t began_us = clock_mono_us();
 		int rc = look(l, &e);
-		bool busy = given || start || l->check_dead || watch_has_work(&l->watch);
+		bool busy = given || start || l->check_dead || watch_has_work(&l->watch) ||
+			    (l->race_ms > 0 && l->race_ms <= clock_wall_ms());
 		if (rc == 0)
 			rc = busy ? cycle(l, o.stop, &e) : look_for_end(l, &e);
 		if (rc == 0 && l->mine->stuck) {
@@ -307,7 +316,7 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	l->max_requests = o->max_requests;
 	l->fail_stop = o->fail_stop;
 	l->check_dead = true;
-	l->next_ms = -1;
+	l->next_ms = l->race_ms = -1;
 	l->last_us = clock_mono_us();
 	job_list_init(&l->ended);
 	job_list_init(&l->unsent);

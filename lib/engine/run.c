@@ -28,7 +28,7 @@ struct run {
 	struct http *http;
 	struct ledger *ledger;
 	struct ledger_state state;
-	struct job_list ready, ended, unsent;
+	struct job_list ready, races, ended, unsent;
 	struct desk_words words;
 	struct gate gate;
 	struct rng rng;
@@ -90,7 +90,9 @@ static void send_ready(struct run *r)
 	int64_t now = clock_mono_ms();
 	struct job *j;
 
-	while (http_free_slots(r->http) > 0 && (j = job_pop(&r->ready))) {
+	/* Races go beside what is in the slots. */
+	while ((http_free_slots(r->http) > -r->o->http.jobs && (j = job_pop(&r->races))) ||
+	       (http_free_slots(r->http) > 0 && (j = job_pop(&r->ready)))) {
 		if (!gate_is_open(&r->gate, j->req.bucket, now))
 			job_push(&r->unsent, j);
 		else if (j->call.code == HTTP_UNUSABLE)
@@ -143,6 +145,12 @@ static void look_at_signals(struct run *r)
 		stop(r, "reader_gone", 0);
 }
 
+static void back_with_all(struct run *r)
+{
+	job_append(&r->unsent, &r->ready);
+	job_append(&r->unsent, &r->races);
+}
+
 /* What time brings. */
 static void look_at_clock(struct run *r)
 {
@@ -161,7 +169,7 @@ static void look_at_clock(struct run *r)
 	/* After a sleep (SIGSTOP, a lid that was closed) what lies ready may have been
 	 * cancelled or have expired. */
 	if (clock_boot_ms() > r->expected_ms + GAP_MS)
-		job_append(&r->unsent, &r->ready);
+		back_with_all(r);
 }
 
 static int by_row(const void *pa, const void *pb)
@@ -179,7 +187,7 @@ static bool is_meant(const struct desk_word *w, const struct job *j)
 	case DESK_CUT_BATCH:
 		return request_batch(j->req.row) == w->id;
 	case DESK_CUT_ROW:
-		return j->req.row == w->id && (w->n == 0 || j->req.n == w->n);
+		return j->req.row == w->id;
 	case DESK_KEEP:
 		return !bsearch(&j->req.row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
 	}
@@ -191,25 +199,43 @@ static bool is_cut(void *ctx, const struct http_call *call)
 	return is_meant(ctx, call->user);
 }
 
+static void give_back(struct run *r, struct job_list *list, struct desk_word *w)
+{
+	struct job_list all;
+	struct job *j;
+
+	job_list_init(&all);
+	job_append(&all, list);
+	while ((j = job_pop(&all)))
+		job_push(is_meant(w, j) ? &r->unsent : list, j);
+}
+
+/* Those that may use a slot beyond --jobs. */
+static void pick_races(struct run *r, struct job_list *fresh)
+{
+	struct job *j;
+
+	while ((j = job_pop(fresh)))
+		job_push(j->race ? &r->races : &r->ready, j);
+}
+
 /* What the ledger wants at once: jobs that lie ready go back, others are cut. */
 static void obey(struct run *r, struct desk_word *w)
 {
-	struct job_list all = r->ready;
-	struct job *j;
-
-	if (!all.first)
-		job_list_init(&all);
-	job_list_init(&r->ready);
-	while ((j = job_pop(&all)))
-		job_push(is_meant(w, j) ? &r->unsent : &r->ready, j);
+	give_back(r, &r->ready, w);
+	give_back(r, &r->races, w);
 	if (w->what != DESK_RECHECK)
 		http_cut(r->http, is_cut, w,
-			 w->what == DESK_CUT_ROW && w->n ? HTTP_SUPERSEDED : HTTP_ABORTED);
+			 w->n < 0 ? HTTP_SUPERSEDED : HTTP_ABORTED);
 }
 
 static void take(struct run *r)
 {
-	ledger_take(r->ledger, &r->ready, &r->words, &r->state);
+	struct job_list fresh;
+
+	job_list_init(&fresh);
+	ledger_take(r->ledger, &fresh, &r->words, &r->state);
+	pick_races(r, &fresh);
 	for (int i = 0; i < r->words.n; i++)
 		obey(r, &r->words.v[i]);
 	desk_words_clear(&r->words);
@@ -221,7 +247,7 @@ static bool is_over(const struct run *r)
 {
 	if (http_in_flight(r->http) > 0)
 		return false;
-	return r->stops > 0 || r->state.failed || (r->state.drained && r->ready.n == 0);
+	return r->stops > 0 || r->state.failed || (r->state.drained && r->ready.n + r->races.n == 0);
 }
 
 static void sooner(int64_t *wait, int64_t at_ms)
@@ -253,7 +279,7 @@ static int loop(struct run *r, struct err *e)
 		if (r->stops == 0)
 			send_ready(r);
 		else
-			job_append(&r->unsent, &r->ready);
+			back_with_all(r);
 		ledger_give(r->ledger, &r->ended, &r->unsent);
 		if (is_over(r))
 			return 0;
@@ -337,7 +363,7 @@ static int finish(struct run *r, int rc, struct err *e)
 	http_free(r->http);
 	if (r->ledger) {
 		ledger_take(r->ledger, &r->ready, &r->words, &r->state);
-		job_append(&r->unsent, &r->ready);
+		back_with_all(r);
 		ledger_give(r->ledger, &r->ended, &r->unsent);
 		if (ledger_close(r->ledger, CLOSE_WAIT_MS, &s->ledger, &s->batches,
 				 &s->n_batches, rc < 0 ? &other : e) < 0)
@@ -354,6 +380,7 @@ int run_loop(struct db *db, const struct run_options *o, struct run_summary *out
 
 	*out = (struct run_summary){ .reason = "drained" };
 	job_list_init(&r.ready);
+	job_list_init(&r.races);
 	job_list_init(&r.ended);
 	job_list_init(&r.unsent);
 	rng_seed_random(&r.rng);

@@ -114,7 +114,7 @@ static int need_price(void *ctx, struct span model, struct err *e)
 static int read_prices(struct db *db, const struct session *s, struct run_options *o,
 		       struct prices **prices, struct err *e)
 {
-	if (s->max_cost_micro < 0)
+	if (s->max_cost_micro <= 0)
 		return 0;
 	if (!s->prices)
 		return err_set(e, ERR_USAGE, "--max-cost needs --prices");
