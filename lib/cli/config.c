@@ -157,7 +157,8 @@ static struct config_mark look(const char *path)
 	if (stat(path, &st) < 0)
 		return (struct config_mark){ .exists = false };
 	return (struct config_mark){
-		.exists = true, .regular = S_ISREG(st.st_mode), .dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
+		.exists = true, .regular = S_ISREG(st.st_mode), .dev = st.st_dev,
+		.ino = st.st_ino, .size = st.st_size,
 		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
 	};
 }

@@ -32,7 +32,8 @@ struct run_opts {
 };
 
 #define RUN_OPTS_INIT \
-	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO, .max_cost_micro = -1 }
+	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO, \
+	  .max_cost_micro = -1 }
 
 /* What goes with -i only: the destinations of these options and of those in
  * cli/create_opts.h that say what the batch is. */

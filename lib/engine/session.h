@@ -26,9 +26,9 @@ struct session {
 int session_alone(const char *db_path, bool wait, struct err *e) MUST_CHECK;
 
 /* Runs, as a part of the trace of $TRACEPARENT, and tells a service manager how
- * it is (base/notify.h); adds up the batches that were named, or else those of which it has
- * started a request.  ERR_HELD: with run.alone and without `wait`, somebody
- * lives. */
+ * it is (base/notify.h); adds up the batches that were named, or else those of
+ * which it has started a request.  ERR_HELD: with run.alone and without `wait`,
+ * somebody lives. */
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		struct report *report, struct err *e) MUST_CHECK;
 

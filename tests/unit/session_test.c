@@ -67,7 +67,7 @@ static struct session session(const int64_t *batches, int n)
 	return (struct session){
 		.run = { .batches = batches, .n_batches = n, .version = "0", .grace_ms = 20000,
 			 .http = { .jobs = 4, .user_agent = "unit/1", .proxy = "" } },
-		.clear = on_clear, .clear_ctx = &cleared,
+		.max_cost_micro = -1, .clear = on_clear, .clear_ctx = &cleared,
 	};
 }
 
@@ -214,6 +214,28 @@ static void failing(void)
 	CHECK(runs(&s) == 0 && report.failed == 10 && report.remaining == 0, "without it nothing");
 }
 
+static void costing(void)
+{
+	int64_t batch = make_batch(2);
+	struct session s = session(&batch, 1);
+
+	s.max_cost_micro = 1000000;
+	CHECK(runs(&s) == -1 && e.code == ERR_USAGE && sum.attempts == 0,
+	      "a limit of cost without prices is refused");
+	s.prices = "nonexistent";
+	CHECK(runs(&s) == -1 && sum.attempts == 0, "so is one with a file that is not there");
+	FILE *f = fopen("prices.json", "w");
+	fputs("{\"other\":{\"input\":1,\"output\":1}}", f);
+	fclose(f);
+	s.prices = "prices.json";
+	CHECK(runs(&s) == -1 && e.code == ERR_CONFIG && sum.attempts == 0,
+	      "and one that does not name the model, before anything is sent: %s", e.msg);
+	f = fopen("prices.json", "w");
+	fputs("{\"m\":{\"input\":1,\"output\":1}}", f);
+	fclose(f);
+	CHECK(runs(&s) == 0 && report.completed == 2, "with a price it runs");
+}
+
 static bool ticked;
 
 static bool on_tick(void *ctx, const struct run_progress *p)
@@ -265,6 +287,7 @@ int main(void)
 	db = fixture_db("state.db");
 	reporting();
 	failing();
+	costing();
 	managed();
 	alone(&p);
 	waiting(&p, &w);
