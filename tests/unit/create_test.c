@@ -188,6 +188,10 @@ static void test_rest(void)
 	o.if_absent = false;
 	o.window_ms = 86400000;
 	CHECK(make(&o) == 0 && c.batch.window_ms == 86400000, "the completion window");
+	CHECK(c.batch.reuse == NULL, "nothing is reused");
+	o.reuse_ms = 3600000;
+	CHECK(make(&o) == 0 && c.batch.reuse == &c.reuse && c.reuse.within_ms == 3600000,
+	      "unless asked for, and how old it may be");
 	o.priority = 1001;
 	CHECK(refused(&o), "a priority that is too high");
 }
