@@ -26,9 +26,11 @@ struct book {
 	bool starved;             /* something waits for room */
 	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
 	int active;               /* buckets that had something to start */
+	int capacity;             /* how many may be out */
+	int64_t looked_ms;        /* monotonic: all that might start was asked for then */
 	int64_t none, one;        /* rooms that are no bucket's */
 	int64_t blocks;           /* health_version() that others know of */
-	int capacity;
+	int n_buckets;            /* buckets that had been met by then */
 	struct ledger_state state, before;
 };
 
@@ -117,7 +119,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
 		.code = job_code(j), .status = job_status(j), .success = ok,
 		.final = j->decision.verdict == VERDICT_FAILED,
-		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
+		.key = j->keyed, .quota = j->quota, .message = str_z(&j->message),
 	};
 	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {
 		j->decision = (struct retry_decision){ .verdict = VERDICT_RETRY };
@@ -193,9 +195,9 @@ int book_settle(struct book *b, const struct job_list *ended, const struct job_l
 	for (const struct job *j = unsent->first; j; j = j->next)
 		if (put_back(b, j, e) < 0)
 			return -1;
-	/* Whoever waits for a slot may have one now. */
-	if (b->starved && ended->n + unsent->n > 0)
-		b->hungry = true;
+	/* Whoever waits for a slot may have one now; and when to look again is known
+	 * only of what is asked for in this transaction. */
+	b->hungry |= b->starved;
 	return 0;
 }
 
@@ -231,12 +233,6 @@ int book_recall(struct book *b, const struct recall *r, struct err *e)
 	return 0;
 }
 
-/* The bucket that a request of this queue counts against. */
-static struct limiter_bucket *bucket_of(struct book *b, int64_t queue, struct err *e)
-{
-	return limiter_of_queue(b->scene.limiter, queue, e);
-}
-
 /* No bucket takes all slots while others have something to start: a slow
  * model must not slow down the others. */
 static void leave_some(const struct book *b, struct limiter_bucket *bucket)
@@ -254,7 +250,8 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 {
 	struct book *b = ctx;
 	struct known_batch *k = meet(b, batch, e);
-	struct limiter_bucket *bucket = k ? bucket_of(b, queue, e) : NULL;
+	struct limiter_bucket *bucket = k ? limiter_of_queue(b->scene.limiter, queue, e)
+					  : NULL;
 
 	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
 		return NULL;
@@ -283,7 +280,8 @@ static int start_one(struct book *b, const struct claim_row *row, struct job_lis
 		     struct err *e)
 {
 	struct known_batch *k = meet(b, request_batch(row->row), e);
-	struct limiter_bucket *bucket = k ? bucket_of(b, row->queue, e) : NULL;
+	struct limiter_bucket *bucket = k ? limiter_of_queue(b->scene.limiter, row->queue, e)
+					  : NULL;
 
 	if (!bucket)
 		return -1;
@@ -322,6 +320,17 @@ static int flush_moves(struct book *b, struct err *e)
 	return 0;
 }
 
+/* What this worker has in flight. */
+static int flying(const struct book *b)
+{
+	const struct limiter_bucket *bucket;
+	int64_t n = 0;
+
+	for (int i = 0; (bucket = limiter_at(b->scene.limiter, i)); i++)
+		n += bucket->mine;
+	return (int)n;
+}
+
 static int most_to_start(const struct book *b, int room)
 {
 	int64_t left = b->o.max_requests > 0 ? b->o.max_requests - b->state.started : INT32_MAX;
@@ -338,6 +347,7 @@ int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e
 		return -1;
 	b->none = 0;
 	b->one = 1;
+	b->capacity = wanted + flying(b);
 	claim_limit(b->claim, room, b);
 	while (left > 0 && b->hungry) {
 		int want = left < CHUNK ? left : CHUNK;
@@ -350,6 +360,8 @@ int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e
 		b->hungry = n == want;
 		b->starved = !b->hungry;
 	}
+	if (!b->hungry)
+		b->looked_ms = b->scene.mono_ms;
 	b->active = limiter_asked(b->scene.limiter);
 	return 0;
 }
@@ -357,9 +369,11 @@ int book_start(struct book *b, int wanted, struct job_list *fresh, struct err *e
 int book_end(struct book *b, struct err *e)
 {
 	const struct ledger_state *now = &b->state, *then = &b->before;
+	/* A bucket of a server that is held is told of when it is met. */
+	int64_t known = limiter_at(b->scene.limiter, b->n_buckets) ? -1 : b->blocks;
 
 	if (tally_flush(&b->tally, b->scene.now_ms, e) < 0 || limiter_flush(b->scene.limiter, e) < 0 ||
-	    blocks_write(&b->scene, b->blocks, e) < 0)
+	    blocks_write(&b->scene, known, e) < 0)
 		return -1;
 	if (now->completed + now->failures == then->completed + then->failures)
 		return 0;
@@ -373,19 +387,26 @@ void book_commit(struct book *b, struct desk_words *words)
 
 	limiter_commit(b->scene.limiter);
 	if (version != b->blocks) {
-		blocks_tell(&b->scene);
+		blocks_tell(&b->scene, b->blocks);
 		blocks_reason(&b->scene, &b->state);
 		/* What lies ready may belong to it. */
 		desk_say(words, DESK_RECHECK, 0, 0);
 	}
 	b->blocks = version;
+	while (limiter_at(b->scene.limiter, b->n_buckets))
+		b->n_buckets++;
 }
 
-void book_rollback(struct book *b)
+void book_rollback(struct book *b, struct job_list *fresh)
 {
 	struct err problem = b->state.error;
 	bool missing = b->state.key_missing;
 
+	for (const struct job *j = fresh->first; j; j = j->next) {
+		const struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
+		health_unsent(b->scene.health, j->target->batch, bucket->row.id, bucket->origin);
+	}
+	book_drop(b, fresh);
 	/* A batch that is left alone stays so, and is not met again. */
 	b->state = b->before;
 	b->state.key_missing = missing;
@@ -413,10 +434,13 @@ bool book_is_hungry(const struct book *b)
 int64_t book_next(const struct book *b, int64_t now_ms)
 {
 	int64_t due = claim_due(b->claim), next = limiter_next(b->scene.limiter);
-	int64_t mono = clock_mono_ms(), probe = health_next(b->scene.health, mono);
-	int64_t all[] = { due > 0 ? due : -1, next, probe < 0 ? -1 : now_ms + (probe - mono) };
+	int64_t probe = health_next(b->scene.health, b->looked_ms);
+	int64_t all[] = { due > 0 ? due : -1, next,
+			  probe < 0 ? -1 : now_ms + (probe - clock_mono_ms()) };
 	int64_t least = -1;
 
+	if (most_to_start(b, 1) <= 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > 0 && (least < 0 || all[i] < least))
 			least = all[i];

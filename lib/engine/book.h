@@ -43,7 +43,8 @@ int book_start(struct book *b, int room, struct job_list *fresh, struct err *e) 
 /* Writes counters, limits and blocks. */
 int book_end(struct book *b, struct err *e) MUST_CHECK;
 void book_commit(struct book *b, struct desk_words *words);
-void book_rollback(struct book *b);
+/* As if it had never begun; `fresh` is dropped. */
+void book_rollback(struct book *b, struct job_list *fresh);
 
 /* Other limits, from the next transaction on. */
 void book_limits(struct book *b, const struct limits *limits);
@@ -53,7 +54,8 @@ void book_limits(struct book *b, const struct limits *limits);
 void book_hungry(struct book *b);
 /* May there be something to start? */
 bool book_is_hungry(const struct book *b);
-/* When there will be (wall clock); -1: nobody knows. */
+/* When there will be (wall clock); -1: nobody knows, or this run starts nothing
+ * more.  Asked after a commit. */
 int64_t book_next(const struct book *b, int64_t now_ms);
 /* How many may be out at once: `jobs` slots, and what frees in a commit. */
 int book_capacity(const struct book *b, int ahead);

@@ -16,6 +16,7 @@ struct job {
 	const struct target *target;
 	int64_t started_ms;          /* wall clock */
 	int64_t tokens;              /* that it may take, by estimate */
+	bool keyed;                  /* the batch's key goes with it */
 	bool quota;                  /* 429, and the body says insufficient_quota */
 	bool reviewed;               /* the ledger has had its word on the decision */
 	struct http_call call;

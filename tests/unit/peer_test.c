@@ -30,7 +30,7 @@ static struct hand enter(const char *rule)
 static const char *seen(const struct hand *h)
 {
 	static struct str out;
-	struct peers p CLEANUP(peers_release) = PEERS_INIT;
+	struct peers p CLEANUP(peer_release) = PEERS_INIT;
 
 	str_reset(&out);
 	/* Twice: it is read anew. */
@@ -72,7 +72,7 @@ int main(void)
 	struct hand d = enter("m:jobs=8");
 	CHECK_INT(d.worker.slot, slot, "its place is taken again");
 	CHECK_STR(seen(&a), "[\"m:jobs=8\"]", "then the new one counts, and only that");
-	peers_release(&(struct peers)PEERS_INIT);
+	peer_release(&(struct peers)PEERS_INIT);
 	db_close(a.db);
 	db_close(c.db);
 	db_close(d.db);
