@@ -60,22 +60,24 @@ static void tell_block(const struct scene *b, const struct health_block *h)
 			 h->message);
 }
 
-void blocks_tell(const struct scene *b)
+void blocks_tell(const struct scene *b, int64_t known)
 {
 	struct health_block h;
 
 	for (int i = 0; health_block(b->health, i, b->mono_ms, &h); i++)
-		if (h.since_ms == b->mono_ms)
+		if (h.number > known)
 			tell_block(b, &h);
 }
 
 void blocks_reason(const struct scene *b, struct ledger_state *state)
 {
 	struct health_block h;
+	bool server = false;
 
 	state->block = NULL;
 	for (int i = 0; health_block(b->health, i, b->mono_ms, &h); i++)
-		if (!state->block || h.origin >= 0) {
+		if (!state->block || (h.origin >= 0 && !server)) {
+			server = h.origin >= 0;
 			state->block = h.reason;
 			snprintf(state->block_message, sizeof state->block_message, "%s", h.message);
 		}

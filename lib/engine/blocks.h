@@ -22,8 +22,8 @@ struct scene {
  * (health_version()); inside the transaction. */
 int blocks_write(const struct scene *s, int64_t known, struct err *e) MUST_CHECK;
 
-/* A warning for each block that is new in this transaction. */
-void blocks_tell(const struct scene *s);
+/* A warning for each block that began after the version `known`. */
+void blocks_tell(const struct scene *s, int64_t known);
 
 /* Sets block and block_message: the first of the blocks, that of a server
  * before others; NULL if nothing is left alone. */

@@ -100,7 +100,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
 		.code = job_code(j), .status = job_status(j), .success = ok,
 		.final = j->decision.verdict == VERDICT_FAILED,
-		.key = j->target->secret != NULL, .quota = j->quota, .message = str_z(&j->message),
+		.key = j->keyed, .quota = j->quota, .message = str_z(&j->message),
 	};
 	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {
 		j->decision = (struct retry_decision){ .verdict = VERDICT_RETRY };
@@ -184,9 +184,9 @@ int book_settle(struct book *b, const struct job_list *ended, const struct job_l
 	for (const struct job *j = unsent->first; j; j = j->next)
 		if (put_back(b, j, e) < 0)
 			return -1;
-	/* Whoever waits for a slot may have one now. */
-	if (b->starved && ended->n + unsent->n > 0)
-		b->hungry = true;
+	/* Whoever waits for a slot may have one now; and when to look again is known
+	 * only of what is asked for in this transaction. */
+	b->hungry |= b->starved;
 	return 0;
 }
 
@@ -232,9 +232,11 @@ int book_may_start(const struct book *b, int room)
 int book_end(struct book *b, struct err *e)
 {
 	const struct ledger_state *now = &b->state, *then = &b->before;
+	/* A bucket of a server that is held is told of when it is met. */
+	int64_t known = limiter_at(b->scene.limiter, b->n_buckets) ? -1 : b->blocks;
 
 	if (tally_flush(&b->tally, b->scene.now_ms, e) < 0 || limiter_flush(b->scene.limiter, e) < 0 ||
-	    blocks_write(&b->scene, b->blocks, e) < 0)
+	    blocks_write(&b->scene, known, e) < 0)
 		return -1;
 	if (now->completed + now->failures == then->completed + then->failures)
 		return 0;
@@ -251,19 +253,26 @@ void book_commit(struct book *b, struct desk_words *words)
 	limiter_commit(b->scene.limiter);
 	budget_commit(&b->budget);
 	if (version != b->blocks) {
-		blocks_tell(&b->scene);
+		blocks_tell(&b->scene, b->blocks);
 		blocks_reason(&b->scene, &b->state);
 		/* What lies ready may belong to it. */
 		desk_say(words, DESK_RECHECK, 0, 0);
 	}
 	b->blocks = version;
+	while (limiter_at(b->scene.limiter, b->n_buckets))
+		b->n_buckets++;
 }
 
-void book_rollback(struct book *b)
+void book_rollback(struct book *b, struct job_list *fresh)
 {
 	struct err problem = b->state.error;
 	bool missing = b->state.key_missing;
 
+	for (const struct job *j = fresh->first; j; j = j->next) {
+		const struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
+		health_unsent(b->scene.health, j->target->batch, bucket->row.id, bucket->origin);
+	}
+	book_drop(b, fresh);
 	/* A batch that is left alone stays so, and is not met again. */
 	b->state = b->before;
 	b->state.key_missing = missing;
@@ -291,20 +300,22 @@ bool book_is_hungry(const struct book *b)
 int64_t book_next(const struct book *b, int64_t now_ms)
 {
 	int64_t due = claim_due(b->claim), next = limiter_next(b->scene.limiter);
-	int64_t mono = clock_mono_ms(), probe = health_next(b->scene.health, mono);
-	int64_t all[] = { due > 0 ? due : -1, next, probe < 0 ? -1 : now_ms + (probe - mono) };
+	int64_t probe = health_next(b->scene.health, b->looked_ms);
+	int64_t all[] = { due > 0 ? due : -1, next,
+			  probe < 0 ? -1 : now_ms + (probe - clock_mono_ms()) };
 	int64_t least = -1;
 
+	if (book_may_start(b, 1) <= 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > 0 && (least < 0 || all[i] < least))
 			least = all[i];
 	return least;
 }
 
-int book_capacity(struct book *b, int ahead)
+int book_capacity(const struct book *b, int ahead)
 {
-	b->capacity = b->o.jobs + (b->urgent ? 0 : ahead);
-	return b->capacity;
+	return b->o.jobs + (b->urgent ? 0 : ahead);
 }
 
 static bool given_up(void *ctx, int64_t batch, int64_t queue)

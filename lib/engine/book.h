@@ -36,9 +36,11 @@ struct book {
 	bool starved;             /* something waits for room */
 	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
 	int active;               /* buckets that had something to start */
+	int64_t looked_ms;        /* monotonic: all that might start was asked for then */
+	int n_buckets;            /* buckets that had been met when blocks were written */
 	int64_t none, one;        /* rooms that are no bucket's */
 	int64_t blocks;           /* health_version() that others know of */
-	int capacity;
+	int capacity;             /* how many may be out, in this transaction */
 	struct ledger_state state, before;
 };
 
@@ -68,7 +70,8 @@ int book_may_start(const struct book *b, int room);
 /* Writes counters, limits and blocks. */
 int book_end(struct book *b, struct err *e) MUST_CHECK;
 void book_commit(struct book *b, struct desk_words *words);
-void book_rollback(struct book *b);
+/* As if it had never begun; `fresh` is dropped. */
+void book_rollback(struct book *b, struct job_list *fresh);
 
 /* Other limits, from the next transaction on. */
 void book_limits(struct book *b, const struct limits *limits);
@@ -78,10 +81,11 @@ void book_limits(struct book *b, const struct limits *limits);
 void book_hungry(struct book *b);
 /* May there be something to start? */
 bool book_is_hungry(const struct book *b);
-/* When there will be (wall clock); -1: nobody knows. */
+/* When there will be (wall clock); -1: nobody knows, or this run starts nothing
+ * more.  Asked after a commit. */
 int64_t book_next(const struct book *b, int64_t now_ms);
 /* How many may be out at once: `jobs` slots, and what frees in a commit. */
-int book_capacity(struct book *b, int ahead);
+int book_capacity(const struct book *b, int ahead);
 /* How many of the batches are open and not given up. */
 int book_open(struct book *b, struct err *e) MUST_CHECK;
 

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <string.h>
+
 #include "base/intmap.h"
 #include "base/mem.h"
+#include "base/safe.h"
 
 enum kind { ORIGIN, BUCKET, BATCH, KINDS };
 
@@ -20,6 +23,7 @@ struct mark {
 	/* While it is left alone. */
 	const char *reason;      /* NULL: it is not */
 	char message[HEALTH_MESSAGE];
+	int64_t number;          /* version in which that began */
 	int64_t since_ms, next_ms, wait_ms; /* next 0: never */
 	bool probing;
 };
@@ -84,11 +88,14 @@ static void block(struct health *h, struct mark *m, const char *reason, const ch
 {
 	m->reason = reason;
 	snprintf(m->message, sizeof m->message, "%s", message ? message : "");
+	/* What was too long may have been cut within a character. */
+	for (size_t n = strlen(m->message); !safe_is_utf8(span_of(m->message));)
+		m->message[--n] = '\0';
 	m->since_ms = now_ms;
 	m->wait_ms = wait_ms;
 	m->next_ms = wait_ms ? now_ms + wait_ms : 0;
 	m->probing = false;
-	h->version++;
+	m->number = ++h->version;
 }
 
 static void lift(struct health *h, struct mark *m)
@@ -101,30 +108,38 @@ static void lift(struct health *h, struct mark *m)
 	h->version++;
 }
 
-/* The one that was to try has failed: a longer pause. */
-static void wait_longer(struct health *h, struct mark *m, int64_t most_ms, int64_t now_ms)
+/* The one that was to try has failed: a longer pause; or has told nothing, with
+ * the same one. */
+static void wait_again(struct health *h, struct mark *m, int64_t wait_ms, int64_t now_ms)
 {
 	if (!m->probing)
 		return;
 	m->probing = false;
-	m->wait_ms = m->wait_ms * 2 < most_ms ? m->wait_ms * 2 : most_ms;
-	m->next_ms = now_ms + m->wait_ms;
+	m->wait_ms = wait_ms;
+	m->next_ms = now_ms + wait_ms;
 	h->version++;
+}
+
+static void wait_longer(struct health *h, struct mark *m, int64_t most_ms, int64_t now_ms)
+{
+	wait_again(h, m, m->wait_ms * 2 < most_ms ? m->wait_ms * 2 : most_ms, now_ms);
 }
 
 static bool review_origin(struct health *h, struct mark *m, const struct health_facts *f,
 			  int64_t now_ms)
 {
-	bool answered = f->code == HTTP_ANSWERED;
+	bool answered = f->code == HTTP_ANSWERED || f->code == HTTP_TOO_LARGE;
 	bool silent = f->code == HTTP_CONNECT || f->code == HTTP_DNS || f->code == HTTP_TLS;
-	bool error = answered && f->status >= 500 && f->status != 529;
+	bool throttled = answered && (f->status == 429 || f->status == 529);
+	bool error = answered && f->status >= 500 && !throttled;
 
 	if (h->o.no_hold)
 		return false;
 	if (answered)
 		m->silent = 0;
-	/* Throttling says nothing about a server's health. */
-	if (answered && !error && f->status != 429 && f->status != 529)
+	/* Throttling says nothing about a server's health, but to who has asked
+	 * whether it is there. */
+	if (answered && !error && (!throttled || m->probing))
 		lift(h, m);
 	m->silent += silent;
 	m->errors += error;
@@ -185,8 +200,13 @@ bool health_review(struct health *h, const struct health_facts *f, int64_t now_m
 {
 	struct way w = way_of(h, f->batch, f->bucket, f->origin);
 
+	/* What was not sent, or cut off by us, says nothing about any server. */
+	if (f->code == HTTP_ABORTED || f->code == HTTP_SUPERSEDED || f->code == HTTP_UNUSABLE)
+		health_unsent(h, f->batch, f->bucket, f->origin);
 	if (f->code == HTTP_ABORTED || f->code == HTTP_SUPERSEDED)
 		return false;
+	if (f->code == HTTP_UNUSABLE)
+		return review_batch(h, w.m[BATCH], f, now_ms);
 	if (f->success) {
 		for (int i = 0; i < KINDS; i++)
 			lift(h, w.m[i]);
@@ -196,7 +216,11 @@ bool health_review(struct health *h, const struct health_facts *f, int64_t now_m
 	/* All three learn of it; the guard only of what would end the request. */
 	bool back = review_origin(h, w.m[ORIGIN], f, now_ms);
 	back |= review_bucket(h, w.m[BUCKET], f, now_ms);
-	return back || review_batch(h, w.m[BATCH], f, now_ms);
+	back = back || review_batch(h, w.m[BATCH], f, now_ms);
+	/* Who was to try for those that this tells nothing has ended as well. */
+	for (int i = 0; i < KINDS; i++)
+		wait_again(h, w.m[i], w.m[i]->wait_ms, now_ms);
+	return back;
 }
 
 static int64_t gives_up_at(const struct health *h, const struct mark *m)
@@ -258,16 +282,16 @@ void health_trust(struct health *h, int64_t batch)
 	mark_of(h, BATCH, batch)->trusted = true;
 }
 
-int64_t health_next(const struct health *h, int64_t now_ms)
+int64_t health_next(const struct health *h, int64_t after_ms)
 {
 	int64_t next = -1;
 
 	for (int i = 0; i < h->n; i++) {
 		const struct mark *m = h->marks[i];
-		if (!m->reason || given_up(h, m, now_ms))
+		if (!m->reason || given_up(h, m, after_ms))
 			continue;
-		int64_t at = m->probing ? INT64_MAX : m->next_ms, end = gives_up_at(h, m);
-		at = at < end ? at : end;
+		int64_t end = gives_up_at(h, m);
+		int64_t at = m->probing || m->next_ms <= after_ms || m->next_ms > end ? end : m->next_ms;
 		if (at < INT64_MAX && (next < 0 || at < next))
 			next = at;
 	}
@@ -283,8 +307,8 @@ bool health_block(const struct health *h, int i, int64_t now_ms, struct health_b
 		bool over = given_up(h, m, now_ms);
 		*out = (struct health_block){
 			.batch = m->kind == BATCH ? m->id : 0, .bucket = m->kind == BUCKET ? m->id : 0,
-			.origin = m->kind == ORIGIN ? (int)m->id : -1, .reason = m->reason,
-			.message = m->message, .since_ms = m->since_ms,
+			.origin = m->kind == ORIGIN ? (int)m->id : -1, .number = m->number,
+			.reason = m->reason, .message = m->message, .since_ms = m->since_ms,
 			.next_ms = over ? 0 : m->next_ms, .given_up = over,
 		};
 		return true;

@@ -8,9 +8,14 @@
  *            origin, or 50 answers in a row of 5xx, no success between: the
  *            origin is held, a probe is sent after 1, 2, 4 … 60 s, and what
  *            fails meanwhile stays pending and loses no attempt.  After
- *            give_up_ms it is given up for this run.
+ *            give_up_ms it is given up for this run.  Any answer but a 5xx
+ *            ends it; of 429 and 529, which say nothing else about a server,
+ *            that of the probe.
  *   guard    the first 20 finished requests of a batch all failed in the same
  *            way: the batch is left alone.
+ *
+ * While something is left alone one tries it now and then, if it is tried at
+ * all; whatever becomes of that one, another one follows.
  *
  * An outage, an empty purse or a wrong model name must not turn a night's work
  * into failures. */
@@ -67,8 +72,10 @@ void health_unsent(struct health *h, int64_t batch, int64_t bucket, int origin);
 /* The batch has completed requests of before: no guard. */
 void health_trust(struct health *h, int64_t batch);
 
-/* When a held origin is probed next, or given up (monotonic); -1: none waits. */
-int64_t health_next(const struct health *h, int64_t now_ms);
+/* When one may try next, or something is given up: the first time after after_ms
+ * (monotonic); -1: there is none.  What may be tried already is left out: who
+ * has asked and found nothing to start for it must not ask again and again. */
+int64_t health_next(const struct health *h, int64_t after_ms);
 
 /* What is left alone: the i-th, from 0; false: there are no more. */
 struct health_block {
@@ -76,6 +83,7 @@ struct health_block {
 	int origin;
 	const char *reason;      /* "host_down", "unauthorized", "quota", "refused", "all_failing" */
 	const char *message;
+	int64_t number;          /* health_version() with which it began */
 	int64_t since_ms;        /* monotonic */
 	int64_t next_ms;         /* monotonic: when it is tried again; 0: not in this run */
 	bool given_up;

@@ -78,7 +78,7 @@ struct http_call {
 	char request_id[80];            /* x-request-id, "" if none */
 	int64_t retry_after_ms;         /* -1: none, or junk */
 	int64_t hold_ms;                /* the server wants no more requests of this model for
-					 * so long; 0: it did not say so */
+					 * so long, an hour at most; 0: it did not say so */
 	char hold_why[48];              /* the status or header that says it */
 	char message[200];              /* why it failed, safe to print */
 	int64_t took_ms;

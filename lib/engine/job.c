@@ -149,6 +149,7 @@ static int headers(struct job *j)
 		url_origin(j->line.url, &origin);
 		with_key = span_eq(str_span(&origin), str_span(&t->origin));
 	}
+	j->keyed = with_key && t->secret;
 	j->call.headers = with_key ? t->with_key : t->without_key;
 	if (j->line.headers.p && own_headers(j, with_key) < 0)
 		return -1;

@@ -20,6 +20,7 @@ struct job {
 				      * slot beyond those of --jobs */
 	const char *model;           /* it goes to this one (--escalate); NULL: as the line says */
 	int64_t cost;                /* that is reserved for it (engine/budget.h) */
+	bool keyed;                  /* the batch's key goes with it */
 	bool quota;                  /* 429, and the body says insufficient_quota */
 	bool reviewed;               /* the ledger has had its word on the decision */
 	struct http_call call;

@@ -96,8 +96,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	if (tx_begin(&tx, l->db, e) < 0)
 		return -1;
 	if (work(l, stop, e) < 0 || tx_commit(&tx, e) < 0) {
-		book_rollback(l->book);
-		book_drop(l->book, &l->fresh);
+		book_rollback(l->book, &l->fresh);
 		return -1;
 	}
 	book_commit(l->book, &l->words);

@@ -10,6 +10,8 @@
 #include "base/num.h"
 
 enum { VALUE_MAX = 64, UNIX_FROM = 1000000000 /* 2001: more than any wait */ };
+/* As seconds the year 33658, as milliseconds 2001. */
+static const int64_t UNIX_MS_FROM = INT64_C(1000000000000);
 
 /* A decimal at *p in millionths; false if there is none. */
 static bool decimal(const char **p, int64_t *micro)
@@ -29,7 +31,7 @@ static bool decimal(const char **p, int64_t *micro)
 	if (point && point[1] == '\0')
 		return false;
 	*p += n;
-	return num_micro(text, 0, INT64_MAX / 4000000, micro, &ignored) == 0;
+	return num_micro(text, 0, INT64_MAX, micro, &ignored) == 0;
 }
 
 /* "1h2m3.5s", "12ms": what Go's time.Duration prints. */
@@ -40,6 +42,7 @@ static int64_t go_duration(const char *p)
 		int64_t us;
 	} units[] = { { "ms", 1000 }, { "us", 1 }, { "\xc2\xb5s", 1 }, { "ns", 0 },
 		      { "h", 3600000000 }, { "m", 60000000 }, { "s", 1000000 } };
+	static const double MOST_US = 1e16;
 	int64_t us = 0, micro;
 
 	do {
@@ -48,10 +51,13 @@ static int64_t go_duration(const char *p)
 			return -1;
 		while (i < ARRAY_LEN(units) && strncmp(p, units[i].unit, strlen(units[i].unit)) != 0)
 			i++;
-		if (i == ARRAY_LEN(units) || micro > 1000000000 * (int64_t)1000000)
+		if (i == ARRAY_LEN(units))
 			return -1;
 		p += strlen(units[i].unit);
-		us += (int64_t)((double)micro / 1000000 * (double)units[i].us);
+		double more = (double)micro / 1000000 * (double)units[i].us;
+		if (more > MOST_US) /* of each of those that a text has room for */
+			return -1;
+		us += (int64_t)more;
 	} while (*p);
 	return (us + 999) / 1000;
 }
@@ -60,12 +66,13 @@ static int64_t date(const char *text, int64_t now_wall_ms)
 {
 	struct tm tm = { 0 };
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	bool fraction = end && *end == '.';
 
-	if (end && *end == '.')
+	if (fraction)
 		end += 1 + strspn(end + 1, "0123456789");
 	if (!end || (strcmp(end, "Z") != 0 && strcmp(end, "+00:00") != 0))
 		return -1;
-	int64_t at = (int64_t)timegm(&tm) * 1000;
+	int64_t at = ((int64_t)timegm(&tm) + fraction) * 1000;
 	return at > now_wall_ms ? at - now_wall_ms : 0;
 }
 
@@ -80,9 +87,11 @@ int64_t ratelimit_reset(struct span value, int64_t now_wall_ms)
 	memcpy(text, value.p, value.n);
 	text[value.n] = '\0';
 	if (decimal(&p, &micro) && *p == '\0') {
-		int64_t ms = (micro + 999) / 1000;
+		int64_t ms = micro / 1000 + (micro % 1000 > 0);
 		if (micro / 1000000 < UNIX_FROM)
 			return ms;
+		if (micro / 1000000 >= UNIX_MS_FROM)
+			ms /= 1000;
 		return ms > now_wall_ms ? ms - now_wall_ms : 0;
 	}
 	int64_t ms = go_duration(text);

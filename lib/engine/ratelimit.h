@@ -9,8 +9,9 @@
  *     ratelimit-remaining: 0                 ratelimit-reset: 30
  *
  * When nothing is left of one, no more requests should be sent before its
- * reset: a duration as Go writes it (OpenAI), seconds, Unix seconds, or a time
- * of RFC 3339.  What cannot be read says nothing. */
+ * reset: a duration as Go writes it (OpenAI), seconds, Unix seconds or
+ * milliseconds (from the year 2001 on), or a time of RFC 3339.  What cannot be
+ * read says nothing. */
 #ifndef FSL_ENGINE_RATELIMIT_H
 #define FSL_ENGINE_RATELIMIT_H
 

@@ -228,6 +228,17 @@ static int flush_moves(struct book *b, struct err *e)
 	return 0;
 }
 
+/* What this worker has in flight. */
+static int flying(const struct book *b)
+{
+	const struct limiter_bucket *bucket;
+	int64_t n = 0;
+
+	for (int i = 0; (bucket = limiter_at(b->scene.limiter, i)); i++)
+		n += bucket->mine;
+	return (int)n;
+}
+
 int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err *e)
 {
 	struct claim_row rows[CHUNK];
@@ -237,6 +248,7 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 		return -1;
 	b->budget.poor = false;
 	b->none = 0;
+	b->capacity = wanted + flying(b);
 	b->one = 1;
 	claim_limit(b->claim, room, b);
 	while (left > 0 && b->hungry) {
@@ -250,6 +262,8 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 		b->hungry = n == want && !b->budget.poor;
 		b->starved = !b->hungry;
 	}
+	if (!b->hungry)
+		b->looked_ms = b->scene.mono_ms;
 	if (race_all(b, fresh, e) < 0)
 		return -1;
 	b->active = limiter_asked(b->scene.limiter);

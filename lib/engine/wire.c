@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
+#include "engine/retry.h"
 
 enum { HEAD_KEPT = 4096, RESERVE_MAX = 1 << 20, HEADERS_MAX = 8192 };
 
@@ -339,19 +340,21 @@ static void write_telling(const struct wire *w, struct str *out)
 	jsonw_end(&j);
 }
 
-/* Does the server want to be left alone for some time? */
+/* Does the server want to be left alone for some time?  Retry-After comes before
+ * what its limits say, also if it is nothing. */
 static void hold(const struct wire *w, int status)
 {
 	struct http_call *call = w->call;
 	const char *kind = "";
+	int64_t left = ratelimit_wait(&w->limits, &kind);
+	bool told = status == 429 || status == 503 || status == 529;
 
-	if (call->retry_after_ms > 0 && (status == 429 || status == 503 || status == 529)) {
-		call->hold_ms = call->retry_after_ms;
+	call->hold_ms = call->retry_after_ms >= 0 && (told || left > 0) ? call->retry_after_ms : left;
+	if (call->hold_ms > RETRY_AFTER_MAX_MS)
+		call->hold_ms = RETRY_AFTER_MAX_MS;
+	if (told && call->retry_after_ms > 0)
 		snprintf(call->hold_why, sizeof call->hold_why, "%d", status);
-		return;
-	}
-	call->hold_ms = ratelimit_wait(&w->limits, &kind);
-	if (call->hold_ms > 0)
+	else if (call->hold_ms > 0)
 		snprintf(call->hold_why, sizeof call->hold_why, "no %s left",
 			 *kind ? kind : "requests");
 }

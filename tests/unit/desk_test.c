@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/mem.h"
 #include "unit.h"
 
 static struct desk desk;
@@ -108,6 +109,107 @@ static void there_and_back(void)
 	CHECK(desk.to_network == -1 && desk.to_ledger == -1, "releasing frees what lies there");
 }
 
+static int64_t *numbers(int64_t a, int64_t b)
+{
+	int64_t *rows = mem_alloc(2 * sizeof *rows);
+
+	rows[0] = a;
+	rows[1] = b;
+	return rows;
+}
+
+static void what_is_said(void)
+{
+	struct desk_words said = { NULL, 0, 0 }, heard = { NULL, 0, 0 };
+	struct job_list jobs, got;
+	struct ledger_state state = { .completed = 0 };
+
+	job_list_init(&jobs);
+	job_list_init(&got);
+	if (desk_init(&desk, &e) < 0)
+		abort();
+	desk_say(&said, DESK_RECHECK, 0, 0);
+	desk_say(&said, DESK_CUT_BATCH, 7, 0);
+	desk_say(&said, DESK_CUT_ROW, 8, 2);
+	desk_publish(&desk, &jobs, &said, &state);
+	CHECK(said.n == 0 && readable(desk.to_network, 0), "words alone ring");
+	desk_keep(&said, numbers(3, 5), 2);
+	job_push(&jobs, numbered(1));
+	desk_publish(&desk, &jobs, &said, &state);
+	desk_take(&desk, &got, &heard, &state);
+	CHECK(heard.n == 4 && heard.v[0].what == DESK_RECHECK && heard.v[1].what == DESK_CUT_BATCH &&
+	      heard.v[1].id == 7 && heard.v[2].what == DESK_CUT_ROW && heard.v[2].id == 8 &&
+	      heard.v[2].n == 2, "they are heard in their order, with what they are about");
+	CHECK(heard.v[3].what == DESK_KEEP && heard.v[3].n == 2 && heard.v[3].rows[0] == 3 &&
+	      heard.v[3].rows[1] == 5, "and with their rows");
+	CHECK_INT(rows(&got), 1, "beside the jobs");
+	desk_take(&desk, &got, &heard, &state);
+	CHECK(heard.n == 4 && got.n == 0, "nothing is heard twice");
+	for (int i = 0; i < 100; i++)
+		desk_say(&said, DESK_CUT_ROW, i, 0);
+	desk_publish(&desk, &jobs, &said, &state);
+	desk_take(&desk, &got, &heard, &state);
+	CHECK(heard.n == 104 && heard.v[3].rows[1] == 5 && heard.v[4].id == 0 && heard.v[103].id == 99,
+	      "what comes later goes to the end");
+	desk_words_clear(&heard);
+	CHECK(heard.n == 0 && heard.v, "cleared: none, the memory stays");
+	desk_keep(&said, numbers(1, 2), 2);
+	desk_publish(&desk, &jobs, &said, &state);
+	desk_keep(&said, numbers(3, 4), 2);
+	desk_publish(&desk, &jobs, &said, &state);
+	desk_release(&desk);
+	CHECK_INT(said.n, 0, "what nobody has heard goes with the desk");
+	free(said.v);
+	free(heard.v);
+}
+
+static const char *limits_of_orders(const struct desk_orders *o)
+{
+	static struct str text;
+
+	str_reset(&text);
+	limits_write(&o->limits, &text);
+	return str_z(&text);
+}
+
+static void limits_on_the_desk(void)
+{
+	struct limits l = LIMITS_INIT;
+	struct job_list a, b;
+
+	job_list_init(&a);
+	job_list_init(&b);
+	if (desk_init(&desk, &e) < 0 || limits_add(&l, "a:jobs=1", &e) < 0)
+		abort();
+	struct desk_orders o = desk_collect(&desk, &a, &b);
+	CHECK(!o.changed && o.limits.n == 0, "no new limits");
+	desk_limits(&desk, &l);
+	CHECK(readable(desk.to_ledger, 0), "new limits ring");
+	limits_release(&l);
+	if (limits_add(&l, "b:rate=2/s", &e) < 0)
+		abort();
+	desk_limits(&desk, &l);
+	limits_release(&l);
+	o = desk_collect(&desk, &a, &b);
+	CHECK(o.changed && !o.stop && !o.finish, "they are an order of their own");
+	CHECK_STR(limits_of_orders(&o), "[\"b:rate=2/s\"]", "the latest, a copy");
+	limits_release(&o.limits);
+	o = desk_collect(&desk, &a, &b);
+	CHECK(!o.changed && o.limits.n == 0, "once");
+	desk_limits(&desk, &l);
+	desk_stop(&desk);
+	o = desk_collect(&desk, &a, &b);
+	CHECK(o.changed && o.stop && o.limits.n == 0, "none at all are new limits, beside other orders");
+	o = desk_collect(&desk, &a, &b);
+	CHECK(!o.changed && o.stop, "a stop is never taken back");
+	if (limits_add(&l, "c:jobs=1", &e) < 0)
+		abort();
+	desk_limits(&desk, &l);
+	limits_release(&l);
+	desk_release(&desk);
+	CHECK(desk.to_ledger == -1, "those that nobody has read go with the desk");
+}
+
 enum { JOBS = 20000 };
 
 /* Both sides wait without limit for as long as they have something to come:
@@ -176,6 +278,8 @@ static void two_threads(void)
 int main(void)
 {
 	there_and_back();
+	what_is_said();
+	limits_on_the_desk();
 	two_threads();
 	return unit_done();
 }

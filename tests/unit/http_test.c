@@ -211,6 +211,58 @@ static void aborting(void)
 	probe_forget(&calls[1]);
 }
 
+/* Those whose url ends so. */
+static bool ends_so(void *ctx, const struct http_call *call)
+{
+	return strstr(call->url, ctx);
+}
+
+static void cutting(void)
+{
+	enum { CALLS = 300 }; /* more than one lane */
+	static struct probe calls[CALLS];
+	static char b[] = "/b", nobody[] = "/nobody";
+	struct http *h = probe_http(CALLS, "", &ended);
+	int cut = 0, others = 0;
+
+	for (int i = 0; i < CALLS; i++)
+		probe_start(h, &calls[i], "POST", server.url, i % 3 ? "/hang/a" : "/hang/b", SPAN_LIT("x"));
+	int64_t before = clock_mono_ms();
+	while (serve_count(&server, "in_flight") < CALLS && clock_mono_ms() - before < 20000)
+		probe_wait(h, 10);
+	http_cut(h, ends_so, nobody, HTTP_ABORTED);
+	probe_wait(h, 20);
+	CHECK_INT(http_in_flight(h), CALLS, "cut: none is meant, none ends");
+	http_cut(h, ends_so, b, HTTP_SUPERSEDED);
+	http_cut(h, ends_so, b, HTTP_ABORTED);
+	probe_wait(h, -1);
+	CHECK_INT(http_in_flight(h), CALLS - CALLS / 3, "cut: those that are meant end");
+	for (int i = 0; i < CALLS; i++) {
+		struct http_call *c = &calls[i].call;
+		cut += i % 3 == 0 && c->code == HTTP_SUPERSEDED && calls[i].ended == 1 && c->sent;
+		others += i % 3 && calls[i].ended == 0;
+	}
+	CHECK_INT(cut, CALLS / 3, "cut: with the code of who came first, each once");
+	CHECK_INT(others, CALLS - CALLS / 3, "cut: the others go on");
+	CHECK_STR(calls[0].call.message, "the request's other attempt was faster", "cut: and why");
+	CHECK_STR(http_code_text(HTTP_SUPERSEDED), "superseded", "cut: by that name");
+	CHECK_INT(http_free_slots(h), CALLS / 3, "cut: their slots are free");
+	probe_forget(&calls[0]);
+	probe_start(h, &calls[0], "POST", server.url, "/b", SPAN_LIT("x"));
+	while (calls[0].ended == 0 && clock_mono_ms() - before < 40000)
+		probe_wait(h, 100);
+	CHECK_INT(calls[0].call.code, HTTP_ANSWERED, "cut: a call that starts later is not meant");
+	http_cut(h, NULL, NULL, HTTP_ABORTED);
+	probe_wait(h, -1);
+	CHECK_INT(http_in_flight(h), 0, "cut: all of the rest");
+	CHECK(calls[1].call.code == HTTP_ABORTED && calls[1].ended == 1, "cut: as interrupted");
+	http_cut(h, NULL, NULL, HTTP_ABORTED);
+	probe_wait(h, 0);
+	for (int i = 0; i < CALLS; i++)
+		probe_forget(&calls[i]);
+	http_free(h);
+}
+
 static void lanes(void)
 {
 	enum { SLOTS = 300 };
@@ -332,7 +384,8 @@ int main(void)
 	static char log[4096];
 	snprintf(log, sizeof(log), "%s/log", unit_dir());
 	const char *const args[] = { "--mode", "echo", "--log", log, "--log-headers",
-				     "--rule", "path=/hang => hang", NULL };
+				     "--rule", "path=/hang => hang", "--rule", "path=/hang/a => hang",
+				     "--rule", "path=/hang/b => hang", NULL };
 	/* A machine without a name server is not waited for. */
 	setenv("RES_OPTIONS", "attempts:1 timeout:1", 1);
 	server = serve_start(args);
@@ -341,6 +394,7 @@ int main(void)
 	headers(log);
 	upload(log);
 	aborting();
+	cutting();
 	lanes();
 	dead_names();
 	watching();

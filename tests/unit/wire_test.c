@@ -1,10 +1,12 @@
 #include "engine/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/safe.h"
+#include "engine/retry.h"
 #include "unit.h"
 
 static struct http_limits limits;
@@ -154,6 +156,92 @@ static void telling(void)
 	header(id);
 	header("x-request-id: \xff\r\n");
 	CHECK_STR(call.request_id, "", "an id that is too long or no UTF-8 is none");
+}
+
+/* An answer with these headers; how long it holds, and *why. */
+static int64_t holds(int status, const char *const *lines, const char **why)
+{
+	fresh();
+	header("HTTP/1.1 200 OK\r\n");
+	for (; *lines; lines++)
+		header(*lines);
+	header("\r\n");
+	wire_end(&wire, HTTP_ANSWERED, status, NULL, "");
+	*why = call.hold_why;
+	return call.hold_ms;
+}
+
+#define LINES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define NO_REQUESTS "x-ratelimit-remaining-requests: 0\r\n", "x-ratelimit-reset-requests: 6m0s\r\n"
+#define SOME_REQUESTS "x-ratelimit-remaining-requests: 7\r\n", "x-ratelimit-reset-requests: 6m0s\r\n"
+
+static void server_holds(void)
+{
+	static const int told[] = { 429, 503, 529 }, not_told[] = { 200, 404, 408, 500, 502, 302 };
+	const char *why;
+	char want[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		snprintf(want, sizeof want, "%d", told[i]);
+		CHECK_INT(holds(told[i], LINES("Retry-After: 3\r\n"), &why), 3000,
+			  "hold: Retry-After of a %d", told[i]);
+		CHECK_STR(why, want, "hold: why");
+		CHECK_INT(holds(told[i], LINES("retry-after-ms: 250\r\n"), &why), 250,
+			  "hold: retry-after-ms of a %d", told[i]);
+		CHECK_INT(holds(told[i], LINES("Retry-After: 3\r\n", NO_REQUESTS), &why), 3000,
+			  "hold: Retry-After comes before the reset");
+		CHECK_STR(why, want, "hold: why");
+		CHECK_INT(holds(told[i], LINES(NO_REQUESTS), &why), 360000,
+			  "hold: without it the reset of what is empty");
+		CHECK_STR(why, "no requests left", "hold: why");
+		CHECK_INT(holds(told[i], LINES("Retry-After: 0\r\n", NO_REQUESTS), &why), 0,
+			  "hold: Retry-After: 0 is no time at all");
+		CHECK_INT(holds(told[i], LINES(SOME_REQUESTS), &why), 0, "hold: none, if something is left");
+		CHECK_INT(holds(told[i], LINES("Retry-After: soon\r\n"), &why), 0, "hold: nor for junk");
+		CHECK_STR(why, "", "hold: then there is no reason");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(not_told); i++) {
+		CHECK_INT(holds(not_told[i], LINES("Retry-After: 3\r\n"), &why), 0,
+			  "hold: none for Retry-After of a %d", not_told[i]);
+		CHECK_INT(holds(not_told[i], LINES(NO_REQUESTS), &why), 360000,
+			  "hold: an empty limit, also in a %d", not_told[i]);
+		CHECK_STR(why, "no requests left", "hold: why");
+		CHECK_INT(holds(not_told[i], LINES("Retry-After: 9\r\n", NO_REQUESTS), &why), 9000,
+			  "hold: for as long as Retry-After says then");
+		CHECK_STR(why, "no requests left", "hold: why");
+	}
+	CHECK_INT(holds(200, LINES("anthropic-ratelimit-input-tokens-remaining: 0\r\n",
+				   "anthropic-ratelimit-input-tokens-reset: 2020-01-01T00:00:00Z\r\n"), &why),
+		  0, "hold: none for a reset that is over");
+	CHECK_INT(holds(200, LINES("Ratelimit-Remaining:0\r\n", "RATELIMIT-RESET:  5  \r\n"), &why), 5000,
+		  "hold: headers in any case, with or without blanks");
+	CHECK_STR(why, "no requests left", "hold: a limit without a name is one of requests");
+	CHECK_INT(holds(200, LINES("x-ratelimit-remaining-input-tokens: 0\r\n",
+				   "x-ratelimit-reset-input-tokens: 250ms\r\n"), &why), 250,
+		  "hold: a limit of tokens");
+	CHECK_STR(why, "no input-tokens left", "hold: by its name");
+	CHECK_INT(holds(429, LINES("Retry-After: 99999999999\r\n"), &why), RETRY_AFTER_MAX_MS,
+		  "hold: an hour is the most");
+	CHECK_INT(call.retry_after_ms, INT64_C(99999999999000), "hold: what was said is known");
+	CHECK_INT(holds(200, LINES("x-ratelimit-remaining-requests: 0\r\n",
+				   "x-ratelimit-reset-requests: 11h59m59s\r\n"), &why), RETRY_AFTER_MAX_MS,
+		  "hold: of a day's limit too");
+	fresh();
+	header("HTTP/1.1 103 Early Hints\r\n");
+	header("x-ratelimit-remaining-requests: 0\r\n");
+	header("x-ratelimit-reset-requests: 5s\r\n");
+	header("HTTP/1.1 200 OK\r\n");
+	header("x-ratelimit-reset-requests: 5s\r\n");
+	wire_end(&wire, HTTP_ANSWERED, 200, NULL, "");
+	CHECK_INT(call.hold_ms, 0, "hold: what an interim answer says is not the answer's");
+	fresh();
+	header("HTTP/1.1 429 Too Many Requests\r\n");
+	header("Retry-After: 5\r\n");
+	wire_end(&wire, HTTP_TRUNCATED, 429, NULL, "broke");
+	CHECK_INT(call.hold_ms, 0, "hold: nor does an answer that broke off say anything");
+	fresh();
+	wire_end(&wire, HTTP_ANSWERED, 200, NULL, "");
+	CHECK_INT(call.hold_ms, 0, "hold: the next call begins anew");
 }
 
 static void event_streams(void)
@@ -368,6 +456,7 @@ int main(void)
 	retry_after_values();
 	retry_after_headers();
 	telling();
+	server_holds();
 	event_streams();
 	oversized();
 	second_send();
