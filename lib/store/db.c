@@ -310,7 +310,8 @@ static int open_handle(struct db *db, struct err *e)
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	return exec(db, "PRAGMA page_size=8192; PRAGMA synchronous=FULL;"
 		    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-		    "PRAGMA secure_delete=FAST; PRAGMA cache_size=-4000", e);
+		    "PRAGMA secure_delete=FAST; PRAGMA cache_size=-4000;"
+		    "PRAGMA journal_size_limit=67108864", e);
 }
 
 struct db *db_open(const char *path, enum db_mode mode, struct err *e)

@@ -2,7 +2,8 @@
  *
  * The rules of the file (fsl(7), FILES): made 0600 with O_EXCL before SQLite
  * opens it; page_size 8192, auto_vacuum incremental, WAL, synchronous FULL,
- * foreign keys, trusted_schema off, defensive, secure_delete fast.
+ * foreign keys, trusted_schema off, defensive, secure_delete fast; the log is cut
+ * to 64 MiB when it begins anew.
  * wal_autocheckpoint is 0 in every program: Debian's SQLite 3.40.1 can lose a
  * commit when an automatic checkpoint races a commit of another connection
  * (the WAL-reset bug, fixed in 3.51.3); ours run under the lock of writers
