@@ -252,6 +252,8 @@ void book_commit(struct book *b, struct desk_words *words)
 		desk_say(words, b->words.v[i].what, b->words.v[i].id, b->words.v[i].n);
 	limiter_commit(b->scene.limiter);
 	budget_commit(&b->budget);
+	if (limiter_news(b->scene.limiter))
+		desk_say(words, DESK_RECHECK, 0, 0);
 	if (version != b->blocks) {
 		blocks_tell(&b->scene, b->blocks);
 		blocks_reason(&b->scene, &b->state);

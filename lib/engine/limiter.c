@@ -22,6 +22,7 @@ struct limiter {
 	int64_t worker;
 	struct limits own;
 	bool adaptive, announced;
+	bool news;           /* others have set a hold */
 	int jobs;
 	struct db *db;
 	int64_t now_ms, now_us;
@@ -240,8 +241,10 @@ static int look(struct limiter *l, struct limiter_bucket *b, struct err *e)
 {
 	if (b->read)
 		return 0;
+	int64_t held = b->row.hold_ms;
 	if (bucket_reread(l->db, &b->row, e) < 0)
 		return -1;
+	l->news |= b->row.hold_ms > held && b->row.hold_ms > l->now_ms;
 	cut(l, b);
 	b->read = true;
 	return 0;
@@ -465,6 +468,14 @@ int64_t limiter_next(const struct limiter *l)
 			next = at;
 	}
 	return next;
+}
+
+bool limiter_news(struct limiter *l)
+{
+	bool news = l->news;
+
+	l->news = false;
+	return news;
 }
 
 int limiter_asked(const struct limiter *l)

@@ -94,6 +94,10 @@ void limiter_commit(struct limiter *l);
  * clock); -1: only when something ends or others commit. */
 int64_t limiter_next(const struct limiter *l);
 
+/* Has another worker been told to leave a bucket alone, since the last call?
+ * What lies ready of it is not to be sent. */
+bool limiter_news(struct limiter *l);
+
 /* How many buckets were asked for room since limiter_begin(). */
 int limiter_asked(const struct limiter *l);
 
