@@ -20,8 +20,6 @@ const struct stmt_set claim_sql = { "claim", texts, ARRAY_LEN(texts) };
 struct claim {
 	int64_t *wanted;         /* NULL: by user */
 	int n_wanted;
-	int64_t *skipped;
-	int n_skipped;
 	char *user;
 	struct claim_gate gate;
 	struct source *sources;  /* in order of their turn */
@@ -74,18 +72,8 @@ void claim_free(struct claim *c)
 	claim_forget(c);
 	free(c->sources);
 	free(c->wanted);
-	free(c->skipped);
 	free(c->user);
 	free(c);
-}
-
-void claim_skip(struct claim *c, int64_t batch)
-{
-	if (is_in(c->skipped, c->n_skipped, batch))
-		return;
-	c->skipped = mem_resize(c->skipped, (size_t)c->n_skipped + 1, sizeof *c->skipped);
-	c->skipped[c->n_skipped++] = batch;
-	claim_forget(c);
 }
 
 /* Is there a queue with pending requests that is not given up?  1, 0. */
@@ -102,15 +90,13 @@ static int has_hope(struct db *db, int64_t batch, claim_given_up_fn *given_up, v
 	return rc;
 }
 
-static int count_open(const struct claim *c, struct db *db, struct stmt *q,
+static int count_open(struct db *db, struct stmt *q,
 		      claim_given_up_fn *given_up, void *ctx, int *n, struct err *e)
 {
 	int rc;
 
 	while ((rc = stmt_step(q, e)) > 0) {
 		int64_t batch = stmt_col_int(q, 0);
-		if (is_in(c->skipped, c->n_skipped, batch))
-			continue;
 		int open = stmt_col_int(q, 1) > 0 ? 1 : has_hope(db, batch, given_up, ctx, e);
 		if (open < 0)
 			return -1;
@@ -127,13 +113,13 @@ int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void
 	for (int i = 0; i < c->n_wanted; i++) {
 		STMT(q, db, &claim_sql, Q_ONE_OPEN);
 		stmt_int(&q, 1, c->wanted[i]);
-		if (count_open(c, db, &q, given_up, ctx, &n, e) < 0)
+		if (count_open(db, &q, given_up, ctx, &n, e) < 0)
 			return -1;
 	}
 	if (!c->wanted) {
 		STMT(q, db, &claim_sql, Q_ALL_OPEN);
 		stmt_textz(&q, 1, c->user);
-		if (count_open(c, db, &q, given_up, ctx, &n, e) < 0)
+		if (count_open(db, &q, given_up, ctx, &n, e) < 0)
 			return -1;
 	}
 	return n;
@@ -148,8 +134,6 @@ static int read_sources(struct claim *c, struct db *db, struct stmt *q, struct e
 		struct source s = { .batch = stmt_col_int(q, 0), .priority = stmt_col_int(q, 1),
 				    .expires = stmt_col_null(q, 2) ? INT64_MAX
 								   : stmt_col_int(q, 2) };
-		if (is_in(c->skipped, c->n_skipped, s.batch))
-			continue;
 		if (c->n_sources == c->cap_sources) {
 			c->cap_sources = c->cap_sources ? c->cap_sources * 2 : 8;
 			c->sources = mem_resize(c->sources, (size_t)c->cap_sources,

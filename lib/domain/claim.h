@@ -38,12 +38,9 @@ int claim_next(struct claim *c, struct db *db, int64_t now_ms, struct claim_row 
  * by this connection. */
 void claim_forget(struct claim *c);
 
-/* Never takes from this batch again. */
-void claim_skip(struct claim *c, int64_t batch);
-
-/* How many of the claim's batches are not terminal, skipped ones left out:
- * those with requests in flight (elsewhere, if not here), and those with
- * pending ones in queues that are not given up. */
+/* How many of the claim's batches are open: those with requests in flight
+ * (elsewhere, if not here), and those with pending ones in queues that are not
+ * given up. */
 typedef bool claim_given_up_fn(void *ctx, int64_t batch, int64_t queue);
 int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void *ctx,
 	       struct err *e) MUST_CHECK;

@@ -162,7 +162,7 @@ static void look_at_clock(struct run *r)
 		stop(r, "", 0);
 	if (r->o->tick && now >= r->next_look_ms) {
 		struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
-		r->next_look_ms = now + LOOK_MS;
+		r->next_look_ms = now + (r->o->tick_ms ? r->o->tick_ms : LOOK_MS);
 		if (r->o->tick(r->o->tick_ctx, &p))
 			ledger_limits(r->ledger, r->o->limits);
 	}

@@ -37,9 +37,10 @@ struct run_options {
 	int64_t max_cost;        /* pico-dollars, with prices */
 	int64_t fail_stop;       /* ends when so many have failed; 0: never */
 	bool forever;            /* waits for work; only a signal ends it */
-	/* About once a second; true: `limits` are other ones now.  Or NULL. */
+	/* Each tick_ms (0: a second); true: `limits` are other ones now.  Or NULL. */
 	bool (*tick)(void *ctx, const struct run_progress *p);
 	void *tick_ctx;
+	int64_t tick_ms;
 	int stop_fd;             /* readable: stop as for a signal ("reader_gone"); -1: none */
 	void (*progress)(void *ctx, const struct run_progress *p); /* at least 10 times a second; or NULL */
 	void *ctx;

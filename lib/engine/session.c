@@ -14,6 +14,8 @@
 #include "engine/stream.h"
 #include "engine/trace.h"
 
+enum { TICK_MS = 1000 };
+
 static int alone(struct db *db, bool wait, struct err *e)
 {
 	int rc = worker_alone(db, e);
@@ -145,6 +147,7 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 	if (read_prices(db, s, &o, &prices, e) < 0 || fail_stop(db, s, &o.fail_stop, e) < 0 ||
 	    notify_open(&manager, e) < 0)
 		return -1;
+	o.tick_ms = notify_watchdog_ms(&manager) < TICK_MS ? notify_watchdog_ms(&manager) : TICK_MS;
 	if (s->to_stdout && !(stream = stream_start(db_path(db), o.batches[0], e)))
 		return -1;
 	o.stop_fd = stream ? stream_gone_fd(stream) : -1;
