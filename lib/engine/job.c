@@ -120,7 +120,7 @@ static bool is_given(const struct job *j, const char *name)
 static void add_names(struct job *j)
 {
 	const struct target *t = j->target;
-	char id[REQUEST_ID_BUF + 24], trace[TRACE_BUF];
+	char id[REQUEST_ID_BUF + 28], trace[TRACE_BUF];
 
 	batch_request_text(t->uuid, request_line(j->req.row), id);
 	if (t->trace && !line_has(&j->line, "traceparent"))
@@ -135,7 +135,7 @@ static void add_names(struct job *j)
 	if (j->req.round > 0) /* servers replay a stored failure under the old key */
 		snprintf(id + strlen(id), 24, "-r%lld", (long long)j->req.round);
 	if (j->model) /* another body */
-		strcat(id, "-e");
+		snprintf(id + strlen(id), 3, "-e");
 	known_line(j, SPAN_LIT("Idempotency-Key: "), span_of(id));
 }
 

@@ -303,6 +303,7 @@ static void write_config(const struct run_options *o, struct str *out)
 
 	jsonw_object(&w);
 	jsonw_kint(&w, "jobs", o->http.jobs);
+	jsonw_kint(&w, "grace_ms", o->grace_ms); /* others judge by it (domain/recall.h) */
 	/* What it takes, for domain/queue: batches by row, else those of a user. */
 	jsonw_kstrz(&w, "user", o->user);
 	jsonw_key(&w, "batches");

@@ -184,7 +184,7 @@ static void moving(void)
 		  "no limit and no reason are NULL in the file");
 	fixture_must(bucket_reread(db, &again, &e) == 0, "bucket_reread", &e);
 	CHECK(again.cap == 0 && !again.hold_why[0], "and are read so");
-	ROWS_DO(raw, "UPDATE buckets SET hold_why = printf('%.500c', 'x') WHERE id = 1");
+	ROWS_DO(raw, "UPDATE buckets SET hold_why = hex(zeroblob(250)) WHERE id = 1");
 	fixture_must(bucket_reread(db, &again, &e) == 0, "bucket_reread", &e);
 	CHECK_INT(strlen(again.hold_why), BUCKET_WHY - 1, "a reason that is too long is cut");
 	CHECK(bucket_get(db, 4242, &b, &e) == -1 && e.code == ERR_INTERNAL, "one that is gone: %s", e.msg);

@@ -140,13 +140,7 @@ static int64_t flying(void)
 	return SQL("SELECT coalesce(sum(in_flight), 0) FROM shares");
 }
 
-static int64_t column(const char *name)
-{
-	char sql[80];
-
-	snprintf(sql, sizeof sql, "SELECT coalesce(%s, 0) FROM buckets WHERE id = 1", name);
-	return ROWS_INT(r.raw, sql);
-}
+#define COLUMN(name) ROWS_INT(r.raw, "SELECT coalesce(" name ", 0) FROM buckets WHERE id = 1")
 
 /* A new file, and workers with these limits; b NULL: one of them. */
 static void fresh(const char *name, const char *a, const char *b)
@@ -324,7 +318,7 @@ static void holds(void)
 	fresh("holds", "", "");
 	started(&A, 3);
 	ended(&A, 1, told);
-	CHECK_INT(column("hold_ms"), now + 3000, "what a server wants stands in the file");
+	CHECK_INT(COLUMN("hold_ms"), now + 3000, "what a server wants stands in the file");
 	CHECK_STR(ROWS_TEXT(r.raw, "SELECT hold_why FROM buckets"), "429", "and why");
 	begin(&B);
 	CHECK_INT(room(&B), 0, "the other worker sees it: nothing starts");
@@ -334,7 +328,7 @@ static void holds(void)
 	told.hold_ms = 500;
 	told.hold_why = "503";
 	ended(&A, 1, told);
-	CHECK_INT(column("hold_ms"), now + 2000, "a shorter one does not shorten it");
+	CHECK_INT(COLUMN("hold_ms"), now + 2000, "a shorter one does not shorten it");
 	CHECK_STR(ROWS_TEXT(r.raw, "SELECT hold_why FROM buckets"), "429", "nor is it the reason");
 	now += 1999;
 	CHECK_INT(asked(&A), 0, "a millisecond before its end: not yet");
@@ -342,7 +336,7 @@ static void holds(void)
 	CHECK_INT(asked(&A), INT32_MAX, "at its end all start again");
 	told.hold_ms = INT64_MAX;
 	ended(&A, 1, told);
-	CHECK_INT(column("hold_ms"), now + HOUR_MS, "an hour is the most, whatever a server says");
+	CHECK_INT(COLUMN("hold_ms"), now + HOUR_MS, "an hour is the most, whatever a server says");
 	over();
 
 	fresh("clock", "", NULL);
@@ -369,12 +363,12 @@ static void halving(void)
 	CHECK_INT(started(&A, 12) + started(&B, 8), 20, "20 in flight");
 	now += 100;
 	ended(&A, 1, throttled(429, begun));
-	CHECK_INT(column("cap"), 10, "a 429 halves what was in flight of all workers");
+	CHECK_INT(COLUMN("cap"), 10, "a 429 halves what was in flight of all workers");
 	for (int i = 0; i < 5; i++)
 		ended(i % 2 ? &A : &B, 1, throttled(i % 2 ? 429 : 529, begun + i));
-	CHECK_INT(column("cap"), 10, "once: what was started before then says nothing new");
+	CHECK_INT(COLUMN("cap"), 10, "once: what was started before then says nothing new");
 	ended(&A, 1, throttled(429, now));
-	CHECK_INT(column("cap"), 10, "nor what started at that very time");
+	CHECK_INT(COLUMN("cap"), 10, "nor what started at that very time");
 	CHECK_INT(flying(), 13, "13 are still in flight");
 	CHECK(asked(&A) == 0 && asked(&B) == 0, "more than the limit: nothing starts, of neither");
 	ended(&A, 8, throttled(500, begun));
@@ -385,13 +379,13 @@ static void halving(void)
 	CHECK_INT(started(&B, 5), 5, "as many start");
 	now += 10;
 	ended(&B, 1, throttled(529, begun));
-	CHECK_INT(column("cap"), 5, "529 halves it as well, by what was started since");
+	CHECK_INT(COLUMN("cap"), 5, "529 halves it as well, by what was started since");
 	ended(&B, 3, throttled(503, now + 1));
-	CHECK_INT(column("cap"), 5, "503 does not");
+	CHECK_INT(COLUMN("cap"), 5, "503 does not");
 	struct limiter_end quota = throttled(429, now + 1);
 	quota.quota = true;
 	ended(&B, 1, quota);
-	CHECK_INT(column("cap"), 5, "nor an empty purse");
+	CHECK_INT(COLUMN("cap"), 5, "nor an empty purse");
 	ended(&B, 5, throttled(500, now));
 	for (int i = 0; i < 4; i++) {
 		now += 10;
@@ -401,8 +395,8 @@ static void halving(void)
 		ended(&A, 1, throttled(429, begun));
 		ended(&A, n - 1, throttled(500, begun));
 	}
-	CHECK_INT(column("cap"), 1, "one is always left");
-	CHECK(column("halved_ms") == now, "and when it was halved is known");
+	CHECK_INT(COLUMN("cap"), 1, "one is always left");
+	CHECK(COLUMN("halved_ms") == now, "and when it was halved is known");
 	over();
 
 	fresh("fixed", "", NULL);
@@ -413,8 +407,8 @@ static void halving(void)
 	struct limiter_end told = throttled(429, now - 50);
 	told.hold_ms = 1000;
 	ended(&A, 1, told);
-	CHECK_INT(column("cap"), 0, "--no-adaptive: nothing is halved");
-	CHECK_INT(column("hold_ms"), now + 1000, "but a server's wish is heeded");
+	CHECK_INT(COLUMN("cap"), 0, "--no-adaptive: nothing is halved");
+	CHECK_INT(COLUMN("hold_ms"), now + 1000, "but a server's wish is heeded");
 	over();
 
 	fresh("small", "*:jobs=3", NULL);
@@ -422,7 +416,7 @@ static void halving(void)
 	started(&A, 3);
 	now += 10;
 	ended(&A, 1, throttled(429, before));
-	CHECK_INT(column("cap"), 1, "half of 3 is 1");
+	CHECK_INT(COLUMN("cap"), 1, "half of 3 is 1");
 	CHECK_INT(asked(&A), 0, "the smaller of both limits counts");
 	over();
 
@@ -431,7 +425,7 @@ static void halving(void)
 	ROWS_DO(r.raw, "UPDATE buckets SET halved_ms = ?1", now + 10 * DAY_MS);
 	now += 10;
 	ended(&A, 1, throttled(429, now - 5));
-	CHECK(column("cap") == 4 && column("halved_ms") == now,
+	CHECK(COLUMN("cap") == 4 && COLUMN("halved_ms") == now,
 	      "halved in ten days, by a wrong clock: it is halved now");
 	over();
 }
@@ -443,28 +437,28 @@ static void raising(void)
 	started(&A, 4);
 	now += 10;
 	ended(&A, 1, throttled(429, begun));
-	CHECK_INT(column("cap"), 2, "halved to 2");
+	CHECK_INT(COLUMN("cap"), 2, "halved to 2");
 	ended(&A, 1, OK);
-	CHECK_INT(column("cap"), 2, "a success is not enough");
+	CHECK_INT(COLUMN("cap"), 2, "a success is not enough");
 	begin(&A);
 	end(&A, OK);
 	CHECK_INT(A.b->row.cap, 3, "two raise it by one");
 	rollback(&A);
-	CHECK_INT(column("cap"), 2, "unless they are rolled back");
+	CHECK_INT(COLUMN("cap"), 2, "unless they are rolled back");
 	ended(&A, 1, OK);
-	CHECK_INT(column("cap"), 3, "and counted again, once");
+	CHECK_INT(COLUMN("cap"), 3, "and counted again, once");
 	ended(&A, 1, throttled(500, begun));
 	for (int want = 3; want > 0;) {
-		int64_t cap = column("cap");
+		int64_t cap = COLUMN("cap");
 		begin(&A);
 		start(&A, 1, 0);
 		commit(&A);
 		ended(&A, 1, OK);
-		if (column("cap") == cap && want < 20)
+		if (COLUMN("cap") == cap && want < 20)
 			continue;
-		want = column("cap") == cap + 1 ? (int)cap + 1 : 0;
+		want = COLUMN("cap") == cap + 1 ? (int)cap + 1 : 0;
 	}
-	CHECK_INT(column("cap"), 0, "at --limit's jobs the adaptive limit is none any more");
+	CHECK_INT(COLUMN("cap"), 0, "at --limit's jobs the adaptive limit is none any more");
 	over();
 
 	fresh("slots", "", "");
@@ -473,7 +467,7 @@ static void raising(void)
 	now += 10;
 	ended(&A, 1, throttled(429, begun));
 	int successes = 0;
-	for (; column("cap") > 0 && successes < 5000; successes++) {
+	for (; COLUMN("cap") > 0 && successes < 5000; successes++) {
 		started(&A, 1);
 		ended(&A, 1, OK);
 	}
@@ -583,7 +577,7 @@ static void tokens(void)
 	CHECK_INT(room(&A), 1, "tokens: one request, as nobody knows how large they are");
 	start(&A, 1, 20);
 	commit(&A);
-	int64_t at = column("tokens_us");
+	int64_t at = COLUMN("tokens_us");
 	CHECK(at >= (now + 20) * 1000 && at < (now + 21) * 1000, "20 tokens take 20 ms of 1000/s");
 	now += 2000;
 	CHECK_INT(asked(&A), 5, "as many as tokens are there for, by what was seen: 101 of 20 each");
