@@ -413,7 +413,7 @@ static int64_t attempts_of(void *ctx, int64_t id)
 	return b.send.retries + 1;
 }
 
-static int start_cancelling(struct db *db, int64_t id, int64_t now_ms, struct err *e)
+int batch_cancelling(struct db *db, int64_t id, int64_t now_ms, struct err *e)
 {
 	STMT(q, db, &batch_sql, Q_CANCELLING);
 	stmt_int(&q, 1, id);
@@ -428,7 +428,7 @@ static int cancel_some(struct db *db, int64_t id, uint32_t *after, struct err *e
 	int64_t now = clock_wall_ms();
 
 	TX(tx);
-	if (tx_begin(&tx, db, e) < 0 || start_cancelling(db, id, now, e) < 0)
+	if (tx_begin(&tx, db, e) < 0 || batch_cancelling(db, id, now, e) < 0)
 		return -1;
 	tally_begin(&t, db);
 	int dead = worker_any_dead(db, e);

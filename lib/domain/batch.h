@@ -104,6 +104,9 @@ int batch_create(struct db *db, const struct batch_new *n, struct batch *out,
  * stay their worker's.  Cancelling twice, or a terminal batch, changes
  * nothing.  Returns how many requests were cancelled. */
 int64_t batch_cancel(struct db *db, int64_t id, struct err *e) MUST_CHECK;
+/* Inside a write transaction: from its commit on nothing new of the batch is
+ * sent; batch_cancel() does the rest.  Nothing if it is not in progress. */
+int batch_cancelling(struct db *db, int64_t id, int64_t now_ms, struct err *e) MUST_CHECK;
 
 /* Deletes batch, requests, attempts and answers, then its file if that was
  * automatic or hidden and nobody else needs it.  ERR_STATE unless terminal. */

@@ -7,7 +7,7 @@
 #include "store/stmt.h"
 
 enum {
-	DB_SETS_MAX = 16,
+	DB_SETS_MAX = 48,
 	DB_CHECKPOINT_PAGES = 2048, /* 16 MiB: the log is checkpointed when it is longer */
 };
 
