@@ -277,6 +277,121 @@ CREATE TABLE workers (
 ) STRICT;
 CREATE INDEX workers_open ON workers (slot) WHERE ended_ms IS NULL;
 
+-- Datasets: one plan each, and how its products stand.  The counters are kept
+-- in the transaction that moves a product, so that lists read nothing else.
+CREATE TABLE datasets (
+  id          INTEGER PRIMARY KEY CHECK (id < 2147483648),
+  uuid        BLOB NOT NULL UNIQUE CHECK (length(uuid) = 16),
+  name        TEXT UNIQUE,                  -- NULL: it was published by its id alone
+  user        TEXT NOT NULL,                -- OS user who published it last: whose fsl-run starts its products
+  paused      INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+  modified_by TEXT NOT NULL,                -- of the dataset itself: publish, pause, unpause
+  modified_us INTEGER NOT NULL,             -- microseconds
+  active_us   INTEGER NOT NULL,             -- newest change of anything in it: lists are in this order
+  products    INTEGER NOT NULL DEFAULT 0,   -- number given to the newest product; never goes back
+  events      INTEGER NOT NULL DEFAULT 0,   -- number given to the newest event
+  waiting     INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),  -- products in state 0
+  queued      INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),   -- state 1
+  running     INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),  -- state 2
+  success     INTEGER NOT NULL DEFAULT 0 CHECK (success >= 0),  -- state 3
+  failed      INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),   -- state 4
+  disabled    INTEGER NOT NULL DEFAULT 0 CHECK (disabled >= 0), -- state 5
+  ahead       INTEGER NOT NULL DEFAULT 0 CHECK (ahead >= 0)     -- products in state 1 to 4 with parents_left > 0:
+                                            -- while there is none, nothing below an unfinished product has begun
+) STRICT;
+CREATE INDEX datasets_active ON datasets (active_us);
+
+-- Dataset texts: what a change of state does not touch.
+CREATE TABLE dataset_texts (
+  id     INTEGER PRIMARY KEY REFERENCES datasets (id) ON DELETE CASCADE,
+  extra  TEXT,                              -- JSON as it was published; NULL: null
+  params TEXT,                              -- JSON object of the values that parameters had; NULL: none
+  dir    TEXT NOT NULL,                     -- working directory of the plan's commands
+  words  TEXT NOT NULL                      -- what a search looks at, a line each, case folded
+) STRICT;
+
+-- Dataset words: which datasets have which three characters in words.
+CREATE VIRTUAL TABLE dataset_words USING fts5 (words, content = '', columnsize = 0,
+  detail = none, tokenize = 'trigram case_sensitive 1');
+
+-- Data products: the steps of a plan and where they stand.  Narrow: an update
+-- may pass thousands of them.
+--
+--   0 waiting --trigger--> 1 queued --> 2 running --> 3 success | 4 failed
+--   1 | 2 | 3 | 4 --> 0 waiting        cleared, or something above it has moved
+--   any --disable--> 5 disabled --enable--> 0 waiting
+CREATE TABLE data_products (
+  id          INTEGER PRIMARY KEY,          -- dataset << 32 | number, in the order of publication
+  dataset     INTEGER NOT NULL REFERENCES datasets (id),
+  uuid        BLOB NOT NULL CHECK (length(uuid) = 16),
+  name        TEXT NOT NULL,
+  version     TEXT NOT NULL,
+  compute     TEXT NOT NULL CHECK (compute IN ('batch', 'cams', 'dbxaas', 'exec')),
+  eager       INTEGER NOT NULL CHECK (eager IN (0, 1)), -- 0: only a person queues it
+  state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
+  parents_left INTEGER NOT NULL DEFAULT 0 CHECK (parents_left >= 0), -- in state 0, 1, 2 or 4
+  run_id      BLOB CHECK (length(run_id) = 16), -- of its last run
+  worker      INTEGER,                      -- workers.id that has claimed it; NULL: nobody
+  batch       INTEGER REFERENCES batches (id) ON DELETE SET NULL, -- its newest one
+  resume      INTEGER NOT NULL DEFAULT 0    -- 0: the next run starts from zero, 1: goes on with the
+              CHECK (resume BETWEEN 0 AND 2), -- batch, 2: sends again what failed in it
+  held        TEXT,                         -- why a worker leaves it queued
+  since_us    INTEGER NOT NULL,             -- it is in this state
+  modified_by TEXT NOT NULL,
+  modified_us INTEGER NOT NULL,
+  UNIQUE (dataset, uuid),
+  CHECK (id >> 32 = dataset)
+) STRICT;
+CREATE INDEX data_products_name ON data_products (dataset, name);
+CREATE INDEX data_products_ready ON data_products (dataset, eager) WHERE state = 0 AND parents_left = 0;
+CREATE INDEX data_products_open ON data_products (dataset, state) WHERE state IN (1, 2, 4);
+CREATE INDEX data_products_queued ON data_products (compute) WHERE state = 1 AND worker IS NULL;
+CREATE INDEX data_products_worker ON data_products (worker) WHERE worker IS NOT NULL;
+CREATE INDEX data_products_batch ON data_products (batch) WHERE batch IS NOT NULL;
+
+-- Product texts: the long members of a product.  No row: all are null.
+CREATE TABLE product_texts (
+  id          INTEGER PRIMARY KEY REFERENCES data_products (id) ON DELETE CASCADE,
+  passthrough TEXT,                         -- JSON as it was published
+  extra       TEXT,                         -- JSON as it was published
+  link        TEXT,                         -- of its last run
+  passback    TEXT                          -- JSON of its last run
+) STRICT;
+
+-- Retired runs: those whose reports come too late, as the product was cleared
+-- or has another run since.
+CREATE TABLE retired_runs (
+  product INTEGER NOT NULL REFERENCES data_products (id) ON DELETE CASCADE,
+  run_id  BLOB NOT NULL,
+  PRIMARY KEY (product, run_id)
+) STRICT, WITHOUT ROWID;
+
+-- Dependencies: a child waits for its parent.  Those of a disabled product
+-- are kept and count for nothing.
+CREATE TABLE dependencies (
+  parent      INTEGER NOT NULL REFERENCES data_products (id),
+  child       INTEGER NOT NULL REFERENCES data_products (id),
+  extra       TEXT,                         -- JSON as it was published
+  modified_by TEXT NOT NULL,
+  modified_us INTEGER NOT NULL,
+  PRIMARY KEY (parent, child),
+  CHECK (parent >> 32 = child >> 32)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dependencies_child ON dependencies (child);
+
+-- Events: every change of a plan, for `fletcher-plan history`.
+CREATE TABLE events (
+  id      INTEGER PRIMARY KEY,              -- dataset << 32 | number, from 1
+  product INTEGER,                          -- data_products.id; NULL: the dataset
+  at_us   INTEGER NOT NULL,
+  user    TEXT NOT NULL,
+  command TEXT NOT NULL,                    -- "publish", "update", "clear", …
+  old     INTEGER,                          -- of a product: its state, NULL: it was not there
+  new     INTEGER,                          -- of a dataset: 0 active, 1 paused, NULL: it was not there
+  run_id  BLOB
+) STRICT;
+CREATE INDEX events_product ON events (product) WHERE product IS NOT NULL;
+
 -- For people with an SQLite shell.
 CREATE VIEW request_list AS
   SELECT 'batch_' || lower(hex(b.uuid)) AS batch, r.id & 4294967295 AS line, t.custom_id,
@@ -287,3 +402,9 @@ CREATE VIEW request_list AS
     FROM requests r JOIN batches b ON b.id = r.id >> 32
     JOIN templates t ON t.id = (b.file << 32) | (r.id & 4294967295)
     JOIN models m ON m.id = t.model;
+CREATE VIEW product_list AS
+  SELECT coalesce(d.name, lower(hex(d.uuid))) AS dataset, p.name AS product, p.version, p.compute,
+         CASE p.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'queued' WHEN 2 THEN 'running'
+           WHEN 3 THEN 'success' WHEN 4 THEN 'failed' ELSE 'disabled' END AS state,
+         p.parents_left, p.modified_by
+    FROM data_products p JOIN datasets d ON d.id = p.dataset;

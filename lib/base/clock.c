@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include "base/err.h"
@@ -51,10 +52,15 @@ int64_t clock_mono_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
-int64_t clock_wall_ms(void)
+int64_t clock_wall_us(void)
 {
 	pthread_once(&test_once, read_test_now);
-	return test_fixed ? test_ms : read_us(CLOCK_REALTIME) / 1000 + test_ms;
+	return (test_fixed ? 0 : read_us(CLOCK_REALTIME)) + test_ms * 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return clock_wall_us() / 1000;
 }
 
 static int64_t clamp(int64_t wall_ms)
@@ -91,5 +97,14 @@ char *clock_text_ms(int64_t wall_ms, char *buf)
 	end[3] = (char)('0' + ms % 10);
 	end[4] = 'Z';
 	end[5] = '\0';
+	return buf;
+}
+
+char *clock_text_us(int64_t wall_us, char *buf)
+{
+	int64_t seconds = clamp(wall_us / 1000) / 1000;
+	char *end = put_seconds(seconds * 1000, buf);
+	int us = (int)(wall_us < 0 ? 0 : wall_us % 1000000);
+	snprintf(end, (size_t)(buf + CLOCK_BUF - end), ".%06d+00:00", us);
 	return buf;
 }

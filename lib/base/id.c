@@ -72,3 +72,50 @@ bool id_from_hex(struct span text, struct id *out)
 	struct id high;
 	return text.n == ID_HEX && id_prefix(text, out, &high);
 }
+
+/* Behind how many digits a dash stands (RFC 9562 section 4). */
+static bool dash_behind(int digits)
+{
+	return digits == 8 || digits == 12 || digits == 16 || digits == 20;
+}
+
+char *id_uuid(struct id v, char *buf)
+{
+	char hex[ID_HEX + 1], *p = buf;
+	id_hex(v, hex);
+	for (int i = 0; i < ID_HEX; i++) {
+		if (dash_behind(i))
+			*p++ = '-';
+		*p++ = hex[i];
+	}
+	*p = '\0';
+	return buf;
+}
+
+bool id_from_uuid(struct span text, struct id *out)
+{
+	char hex[ID_HEX];
+	if (text.n != ID_UUID)
+		return id_from_hex(text, out);
+	const char *p = text.p;
+	for (int i = 0; i < ID_HEX; i++) {
+		if (dash_behind(i) && *p++ != '-')
+			return false;
+		hex[i] = *p++;
+	}
+	return id_from_hex((struct span){ hex, ID_HEX }, out);
+}
+
+bool id_uuid_prefix(struct span text, struct id *low, struct id *high)
+{
+	char hex[ID_UUID];
+	int digits = 0;
+	if (text.n > ID_UUID)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		bool dashed = i > 0 && text.p[i] == '-' && text.p[i - 1] != '-' && dash_behind(digits);
+		if (!dashed)
+			hex[digits++] = text.p[i];
+	}
+	return id_prefix((struct span){ hex, (size_t)digits }, low, high);
+}

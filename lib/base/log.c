@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -89,4 +90,10 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	str_addc(&line, '\n');
 	put_line(&line);
 	errno = saved;
+}
+
+void log_notes(const char *lines)
+{
+	for (const char *end; (end = strchr(lines, '\n')) != NULL; lines = end + 1)
+		log_note("%.*s", (int)(end - lines), lines);
 }

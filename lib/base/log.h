@@ -31,6 +31,9 @@ const char *log_program(void);
 void log_msg(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Notes, one per line of the text; each line ends in a newline. */
+void log_notes(const char *lines);
+
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_msg(LOG_WARNING, __VA_ARGS__)
 #define log_note(...) log_msg(LOG_NOTE, __VA_ARGS__)

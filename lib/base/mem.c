@@ -42,6 +42,11 @@ void *mem_resize(void *p, size_t n, size_t size)
 	return q;
 }
 
+void *mem_room(void *p, size_t n, size_t size)
+{
+	return n & (n - 1) ? p : mem_resize(p, n ? 2 * n : 1, size);
+}
+
 char *mem_copy(const void *p, size_t n)
 {
 	if (n >= PTRDIFF_MAX)

@@ -15,6 +15,10 @@ void *mem_alloc(size_t n);
  * overflow of the product aborts. */
 void *mem_resize(void *p, size_t n, size_t size);
 
+/* Room for one more behind n of them, in an array that grows by nothing else:
+ * it is doubled when n is 0, 1, 2, 4, 8, ... */
+void *mem_room(void *p, size_t n, size_t size);
+
 /* A copy of n bytes with a NUL behind them. */
 char *mem_copy(const void *p, size_t n);
 

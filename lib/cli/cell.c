@@ -45,3 +45,24 @@ int cell_row(struct out *o, const struct cell *cells, size_t n, struct err *e)
 	}
 	return out_row(o, e);
 }
+
+int cell_values(struct out *o, const struct row *r, struct err *e)
+{
+	for (int i = 0; i < r->n; i++) {
+		switch (r->v[i].kind) {
+		case ROW_NULL:
+			out_null(o);
+			break;
+		case ROW_INT:
+			out_int(o, r->v[i].n);
+			break;
+		case ROW_TEXT:
+			out_text(o, row_span(r, i));
+			break;
+		case ROW_TIME:
+			out_time(o, r->v[i].n);
+			break;
+		}
+	}
+	return out_row(o, e);
+}

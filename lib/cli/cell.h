@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/row.h"
 #include "base/str.h"
 #include "cli/out.h"
 
@@ -23,6 +24,9 @@ struct cell cell_int_if(bool known, int64_t v); /* else null */
 struct cell cell_text(struct span v);           /* SPAN_NONE: null; so NULL: */
 struct cell cell_textz(const char *z);
 struct cell cell_time(int64_t wall_ms);         /* 0: null */
+
+/* A row that was made elsewhere (base/row.h): one value per column of `o`. */
+int cell_values(struct out *o, const struct row *r, struct err *e) MUST_CHECK;
 
 /* One cell per column of `o`. */
 int cell_row(struct out *o, const struct cell *cells, size_t n, struct err *e) MUST_CHECK;

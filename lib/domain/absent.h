@@ -1,0 +1,22 @@
+/* absent: what of a dataset is not in the plan that is published: told, or
+ * with --prune taken out.  For domain/publish, inside its transaction. */
+#ifndef FSL_DOMAIN_ABSENT_H
+#define FSL_DOMAIN_ABSENT_H
+
+#include "domain/cascade.h"
+#include "domain/plan.h"
+#include "domain/publishrows.h"
+
+struct absent {
+	struct cascade *c;
+	const struct plan *plan;
+	const struct publishrows_node *nodes; /* of the plan; all of them are stored */
+	uint32_t n_nodes;
+	bool prune;          /* disable the products and remove the dependencies */
+	struct str *diff;    /* gets their lines; or NULL */
+	struct str *notes;   /* without prune: gets a line that names the products */
+};
+
+int absent_treat(struct absent *a, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,206 @@
+#include "domain/lease.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/user.h"
+#include "domain/steer.h"
+#include "store/side.h"
+#include "store/tx.h"
+
+enum { HELD_MAX = 400 };
+
+enum { Q_NEXT, Q_SENDS, Q_CLAIMS, Q_HOLD };
+static const char *const texts[] = {
+	[Q_NEXT] = "SELECT p.id FROM data_products p INDEXED BY data_products_queued"
+		   " JOIN datasets d ON d.id = p.dataset WHERE p.compute = ?1 AND p.state = 1"
+		   " AND p.worker IS NULL AND p.id > ?2 AND p.id < ?3 AND (?4 IS NULL OR d.user = ?4)"
+		   " ORDER BY p.id LIMIT 1",
+	[Q_SENDS] = "UPDATE data_products SET batch = ?2, resume = 1 WHERE id = ?1",
+	/* A slot that was taken again has an older row whose process is gone. */
+	[Q_CLAIMS] = "SELECT p.id, p.run_id, w.slot, w.ended_ms IS NOT NULL OR EXISTS (SELECT 1"
+		     " FROM workers n WHERE n.slot = w.slot AND n.ended_ms IS NULL AND n.id > w.id)"
+		     " FROM data_products p LEFT JOIN workers w ON w.id = p.worker"
+		     " WHERE p.worker > 0 AND p.id > ?1 ORDER BY p.worker, p.id",
+	[Q_HOLD] = "UPDATE data_products SET held = ?2 WHERE id = ?1 AND state = 1"
+		   " AND worker IS NULL AND held IS NOT ?2",
+};
+const struct stmt_set lease_sql = { "lease", texts, ARRAY_LEN(texts) };
+
+static int64_t next_row(struct db *db, const char *user, const char *compute, int64_t dataset,
+			int64_t after, struct err *e)
+{
+	int64_t low = dataset << 32 > after ? dataset << 32 : after;
+
+	STMT(q, db, &lease_sql, Q_NEXT);
+	stmt_textz(&q, 1, compute);
+	stmt_int(&q, 2, low);
+	stmt_int(&q, 3, dataset ? (dataset + 1) << 32 : INT64_MAX);
+	stmt_textz(&q, 4, user);
+	int rc = stmt_step(&q, e);
+	return rc <= 0 ? rc : stmt_col_int(&q, 0);
+}
+
+int lease_next(struct db *db, const char *user, const char *compute, int64_t dataset,
+	       int64_t after, struct product *out, struct err *e)
+{
+	int64_t id = next_row(db, user, compute, dataset, after, e);
+
+	return id <= 0 ? (int)id : product_get(db, id, out, e);
+}
+
+/* What a call works on: the product, its dataset and the cascade. */
+struct work {
+	struct dataset ds;
+	struct cascade c;
+	struct cascade_row row;
+};
+
+static void work_release(struct work *w)
+{
+	dataset_release(&w->ds);
+	cascade_release(&w->c);
+}
+
+/* Inside a transaction: 1, 0 it is gone, -1. */
+static int open_work(struct work *w, struct db *db, int64_t product, const char *command,
+		     struct err *e)
+{
+	int rc = dataset_get(db, product >> 32, &w->ds, e);
+
+	if (rc <= 0)
+		return rc;
+	cascade_begin(&w->c, db, &w->ds, user_name(), command);
+	return cascade_row(&w->c, product, &w->row, e);
+}
+
+static int is_current(struct work *w, struct id run_id, struct err *e)
+{
+	const struct cascade_row *r = &w->row;
+
+	if (!r->worker || !r->has_run || !id_eq(r->run_id, run_id))
+		return 0;
+	int retired = cascade_retired(&w->c, r->id, run_id, e);
+	return retired < 0 ? -1 : !retired;
+}
+
+int lease_claim(struct db *db, int64_t product, int64_t worker, struct id *run_id, struct err *e)
+{
+	struct work w CLEANUP(work_release) = { .ds = DATASET_INIT };
+
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0)
+		return -1;
+	int rc = open_work(&w, db, product, "claim", e);
+	if (rc <= 0 || w.row.state != STATE_QUEUED || w.row.worker)
+		return rc < 0 ? -1 : 0;
+	*run_id = id_random();
+	const struct cascade_to claimed = { .state = STATE_QUEUED, .run_id = run_id, .worker = worker,
+					    .resume = w.row.resume };
+	return cascade_move(&w.c, &w.row, &claimed, e) < 0 || cascade_finish(&w.c, e) < 0 ||
+	       tx_commit(&tx, e) < 0 ? -1 : 1;
+}
+
+int lease_sends(struct db *db, int64_t product, struct id run_id, int64_t batch, struct err *e)
+{
+	struct work w CLEANUP(work_release) = { .ds = DATASET_INIT };
+
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0)
+		return -1;
+	int rc = open_work(&w, db, product, "run", e);
+	if (rc <= 0 || (rc = is_current(&w, run_id, e)) <= 0)
+		return rc;
+	STMT(q, db, &lease_sql, Q_SENDS);
+	stmt_int(&q, 1, product);
+	stmt_int(&q, 2, batch);
+	if (stmt_run(&q, e) < 0)
+		return -1;
+	stmt_end(&q);
+	return tx_commit(&tx, e) < 0 ? -1 : 1;
+}
+
+static char *text_of(struct span v)
+{
+	return v.p ? mem_copy(v.p, v.n) : NULL;
+}
+
+int lease_report(struct db *db, int64_t product, struct id run_id, enum state state,
+		 struct span link, struct span passback, struct err *e)
+{
+	char *url CLEANUP(mem_cleanup) = text_of(link), *json CLEANUP(mem_cleanup) = text_of(passback);
+	const struct states_item item = { .product = (char *)"", .state = state, .has_run = true,
+					  .run_id = run_id, .link = url, .passback = json };
+	struct steer s CLEANUP(steer_release) = { .db = db, .by = user_name() };
+
+	return steer_report(&s, product, &item, e);
+}
+
+int lease_release(struct db *db, int64_t product, struct id run_id, struct err *e)
+{
+	struct work w CLEANUP(work_release) = { .ds = DATASET_INIT };
+
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0)
+		return -1;
+	int rc = open_work(&w, db, product, "release", e);
+	if (rc <= 0 || (rc = is_current(&w, run_id, e)) <= 0)
+		return rc;
+	const struct cascade_to queued = { .state = STATE_QUEUED, .resume = w.row.resume,
+					   .retire = true };
+	return cascade_move(&w.c, &w.row, &queued, e) < 0 || cascade_finish(&w.c, e) < 0 ||
+	       tx_commit(&tx, e) < 0 ? -1 : 1;
+}
+
+/* The next claim whose worker is gone: its product, 0, or -1. */
+static int64_t next_dead(struct db *db, int64_t after, struct id *run_id, struct err *e)
+{
+	int rc;
+
+	STMT(q, db, &lease_sql, Q_CLAIMS);
+	stmt_int(&q, 1, after);
+	while ((rc = stmt_step(&q, e)) > 0) {
+		struct span run = stmt_col(&q, 1);
+		bool gone = stmt_col_null(&q, 2) || stmt_col_int(&q, 3) ||
+			    !side_alive(db_side(db), (int)stmt_col_int(&q, 2));
+		if (!gone || run.n != ID_BYTES)
+			continue;
+		memcpy(run_id->b, run.p, ID_BYTES);
+		return stmt_col_int(&q, 0);
+	}
+	return rc;
+}
+
+int lease_rescue(struct db *db, struct err *e)
+{
+	int64_t product;
+	struct id run_id;
+	int n = 0;
+
+	/* A product that was released is not claimed any more. */
+	while ((product = next_dead(db, 0, &run_id, e)) > 0) {
+		int rc = lease_release(db, product, run_id, e);
+		if (rc < 0)
+			return -1;
+		n += rc;
+	}
+	return product < 0 ? -1 : n;
+}
+
+int lease_hold(struct db *db, int64_t product, const char *why, struct err *e)
+{
+	struct span text = span_of(why);
+
+	if (text.n > HELD_MAX)
+		text.n = HELD_MAX;
+	TX(tx);
+	if (tx_begin(&tx, db, e) < 0)
+		return -1;
+	STMT(q, db, &lease_sql, Q_HOLD);
+	stmt_int(&q, 1, product);
+	stmt_text(&q, 2, text);
+	int n = stmt_run(&q, e);
+	stmt_end(&q);
+	return n <= 0 ? n : tx_commit(&tx, e);
+}

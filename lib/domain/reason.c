@@ -1,0 +1,113 @@
+#include "domain/reason.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/safe.h"
+#include "store/side.h"
+
+enum { PARENTS_SHOWN = 3, SHOWN = 40 };
+
+enum { Q_BLOCKING, Q_WORKER, Q_BATCH };
+static const char *const texts[] = {
+	[Q_BLOCKING] = "SELECT p.name, p.state FROM dependencies d JOIN data_products p"
+		       " ON p.id = d.parent WHERE d.child = ?1 AND p.state NOT IN (3, 5)"
+		       " LIMIT ?2",
+	[Q_WORKER] = "SELECT host, pid FROM workers WHERE id = ?1",
+	[Q_BATCH] = "SELECT 'batch_' || lower(hex(uuid)), failed + cancelled + expired, total"
+		    " FROM batches WHERE id = ?1",
+};
+const struct stmt_set reason_sql = { "reason", texts, ARRAY_LEN(texts) };
+
+static int parents(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	char more[NUM_BUF];
+	int rc, n = 0;
+
+	str_addz(out, "waits for ");
+	STMT(q, db, &reason_sql, Q_BLOCKING);
+	stmt_int(&q, 1, p->id);
+	stmt_int(&q, 2, PARENTS_SHOWN);
+	for (; (rc = stmt_step(&q, e)) > 0; n++)
+		str_addf(out, "%s%s (%s)", n ? ", " : "", safe_show(stmt_col(&q, 0), SHOWN),
+			 state_text((enum state)stmt_col_int(&q, 1)));
+	if (rc == 0 && p->parents_left > n)
+		str_addf(out, " and %s more", num_count(p->parents_left - n, more));
+	return rc;
+}
+
+static int worker(struct db *db, const struct product *p, const char *what, struct str *out,
+		  struct err *e)
+{
+	STMT(q, db, &reason_sql, Q_WORKER);
+	stmt_int(&q, 1, p->worker);
+	int rc = stmt_step(&q, e);
+	if (rc > 0)
+		str_addf(out, "%s by a worker (process %lld on %s)", what,
+			 (long long)stmt_col_int(&q, 1), safe_show(stmt_col(&q, 0), SHOWN));
+	return rc < 0 ? -1 : 0;
+}
+
+static int waiting(struct db *db, const struct dataset *d, const struct product *p,
+		   struct str *out, struct err *e)
+{
+	if (p->parents_left > 0)
+		return parents(db, p, out, e);
+	if (!p->eager)
+		str_addz(out, "is not eager: fletcher-plan trigger starts it");
+	else if (d->paused)
+		str_addz(out, "the dataset is paused: fletcher-plan unpause goes on");
+	return 0;
+}
+
+static int queued(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	if (p->worker)
+		return worker(db, p, "is being started", out, e);
+	if (p->held)
+		safe_text(out, span_of(p->held));
+	else if (strcmp(p->compute, "batch") != 0 && strcmp(p->compute, "exec") != 0)
+		str_addf(out, "%s has not reported it: fletcher-plan update does", p->compute);
+	else if (!side_any_worker(db_side(db)))
+		str_addz(out, "no worker is running");
+	else
+		str_addz(out, "no worker has started it yet");
+	return 0;
+}
+
+static int failed(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	char count[NUM_BUF], total[NUM_BUF];
+
+	if (!product_has_batch(p))
+		return 0;
+	STMT(q, db, &reason_sql, Q_BATCH);
+	stmt_int(&q, 1, p->batch);
+	int rc = stmt_step(&q, e);
+	if (rc > 0)
+		str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
+			 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
+			 safe_show(stmt_col(&q, 0), SHOWN));
+	return rc < 0 ? -1 : 0;
+}
+
+int reason_text(struct db *db, const struct dataset *d, const struct product *p,
+		struct str *out, struct err *e)
+{
+	switch (p->state) {
+	case STATE_WAITING:
+		return waiting(db, d, p, out, e);
+	case STATE_QUEUED:
+		return queued(db, p, out, e);
+	case STATE_RUNNING:
+		return p->worker ? worker(db, p, "is run", out, e) : 0;
+	case STATE_FAILED:
+		return failed(db, p, out, e);
+	case STATE_DISABLED:
+		str_addz(out, "is not part of the plan: fletcher-plan enable brings it back");
+		return 0;
+	default:
+		return 0;
+	}
+}
