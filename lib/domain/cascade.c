@@ -120,13 +120,17 @@ static int read_children(struct cascade *c, int64_t id, bool all, struct rows *o
 	return read_rows(&q, out, e);
 }
 
+/* Zeroed pages cost nothing until they are touched: a command that moves a few
+ * products of many touches a few. */
 static void remember_place(struct cascade *c, int64_t number)
 {
-	int64_t n = c->ds->products + 1;
-
-	if (n > c->n_places) {
-		c->places = mem_resize(c->places, (size_t)n, sizeof *c->places);
-		memset(c->places + c->n_places, 0, (size_t)(n - c->n_places) * sizeof *c->places);
+	if (number >= c->n_places) {
+		int64_t n = c->ds->products * 2 + 64;
+		uint32_t *places = mem_alloc((size_t)n * sizeof *places);
+		if (c->n_places > 0)
+			memcpy(places, c->places, (size_t)c->n_places * sizeof *places);
+		free(c->places);
+		c->places = places;
 		c->n_places = n;
 	}
 	c->places[number] = (uint32_t)c->n_moved;
@@ -234,11 +238,13 @@ int cascade_move(struct cascade *c, const struct cascade_row *r, const struct ca
 	return 0;
 }
 
-int cascade_added(struct cascade *c, int64_t id, struct err *e)
+int cascade_added(struct cascade *c, int64_t id, struct id uuid, struct span name, struct err *e)
 {
 	c->ds->count[STATE_WAITING]++;
 	c->changed = true;
 	remember(c, id, STATE_NONE, STATE_WAITING);
+	c->moved[c->n_moved - 1].uuid = uuid;
+	c->moved[c->n_moved - 1].name = mem_copy(name.p, name.n);
 	return event_add(c->db, c->ds, id, c->now_us, c->by, c->command, STATE_NONE,
 			 STATE_WAITING, NULL, e);
 }
@@ -364,6 +370,8 @@ static int read_names(struct cascade *c, struct err *e)
 {
 	STMT(q, c->db, &cascade_sql, Q_NAME);
 	for (int i = 0; i < c->n_moved; i++) {
+		if (c->moved[i].name)
+			continue;
 		stmt_again(&q);
 		stmt_int(&q, 1, c->moved[i].id);
 		if (stmt_step(&q, e) < 0)

@@ -90,7 +90,8 @@ int cascade_move(struct cascade *c, const struct cascade_row *r, const struct ca
 		 struct err *e) MUST_CHECK;
 
 /* Counts and records a product that publish has inserted as waiting. */
-int cascade_added(struct cascade *c, int64_t id, struct err *e) MUST_CHECK;
+int cascade_added(struct cascade *c, int64_t id, struct id uuid, struct span name,
+		  struct err *e) MUST_CHECK;
 
 /* Adds to parents_left of a product, as one of its dependencies has come, gone
  * or got another parent. */

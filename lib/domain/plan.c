@@ -385,11 +385,11 @@ static int identify(struct resolving *r, const struct fields *f, const char *mem
 			     safe_show(end->name, SHOWN));
 		return err_hint(e, "%s_id tells them apart", member);
 	}
-	end->id = id_named(r->dataset, end->name);
 	if (idmap_get(r->by_name, name_key(end->name), &i)) {
 		end->id = r->p->products[i].id;
 		return 0;
 	}
+	end->id = id_named(r->dataset, end->name);
 	if (r->stored && r->stored(r->ctx, end->name, &end->id, e) < 0)
 		return e->code == ERR_NOTFOUND ? fields_error(f, member, e, "%s", e->msg) : -1;
 	return 0;

@@ -18,7 +18,7 @@
 #include "domain/publishrows.h"
 #include "store/tx.h"
 
-enum { CYCLE_SHOWN = 40, NAMES_SHOWN = 200 };
+enum { CYCLE_SHOWN = 40, NAMES_SHOWN = 200, LARGE = 10000 };
 
 void publish_release(struct publish *p)
 {
@@ -479,6 +479,8 @@ int publish_plan(struct publish *p, struct plan *plan, struct err *e)
 	struct work w CLEANUP(work_release) = { .p = p, .plan = plan, .rows = idmap_new() };
 
 	publish_release(p);
+	if (p->db && plan->n_products + plan->n_edges > LARGE && db_large_cache(p->db, e) < 0)
+		return -1;
 	TX(tx);
 	if ((p->db && tx_begin(&tx, p->db, e) < 0) || find_dataset(p, plan, e) < 0)
 		return -1;

@@ -97,7 +97,7 @@ int publishrows_insert(struct cascade *c, const struct plan_product *v,
 	stmt_textz(&q, 10, c->by);
 	return stmt_run(&q, e) < 0 ||
 	       ((v->passthrough.p || v->extra.p) && put_texts(c, n->id, v, e) < 0) ? -1 :
-	       cascade_added(c, n->id, e);
+	       cascade_added(c, n->id, v->id, v->name, e);
 }
 
 int publishrows_update(struct cascade *c, const struct plan_product *v,

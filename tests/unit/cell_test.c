@@ -37,6 +37,35 @@ static const char *printed(enum tool_format format, const struct cell *cells, si
 	return text;
 }
 
+/* The same of a row that was made elsewhere. */
+static void values(void)
+{
+	struct tool t = { .program = "test", .format = TOOL_PLAIN };
+	struct row r CLEANUP(row_release) = ROW_INIT;
+	struct err e = ERR_INIT;
+	char text[200], path[500];
+
+	row_int(&r, 7);
+	row_null(&r);
+	row_textz(&r, "x\ty");
+	row_textz(&r, NULL);
+	row_time(&r, 1000);
+	snprintf(path, sizeof path, "%s/values", unit_dir());
+	fflush(stdout);
+	int saved = dup(STDOUT_FILENO), fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	dup2(fd, STDOUT_FILENO);
+	struct out *o = out_begin(&t, columns, &e);
+	bool good = o && cell_values(o, &r, &e) == 0 && out_end(o, &e) == 0;
+	out_free(o);
+	fflush(NULL);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	ssize_t got = pread(fd, text, sizeof text - 1, 0);
+	close(fd);
+	text[good && got > 0 ? got : 0] = '\0';
+	CHECK_STR(text, "7\t-\tx\\ty\t-\t1970-01-01T00:00:01Z\n", "a row of values");
+}
+
 int main(void)
 {
 	const struct cell some[] = {
@@ -55,5 +84,6 @@ int main(void)
 		  "as JSON");
 	CHECK_STR(printed(TOOL_JSON, none, ARRAY_LEN(none)),
 		  "{\"a\":-1,\"b\":null,\"c\":null,\"d\":null,\"e\":null}\n", "and what is not there");
+	values();
 	return unit_done();
 }

@@ -129,6 +129,21 @@ static void texts(void)
 		  "the time zone does not matter");
 }
 
+static void microseconds(void)
+{
+	char buf[CLOCK_BUF];
+	int64_t ms = clock_wall_ms(), us = clock_wall_us();
+
+	CHECK(us / 1000 - ms >= 0 && us / 1000 - ms < 5000, "microseconds are of the same clock");
+	CHECK_STR(clock_text_us(INT64_C(1795230765123456), buf), "2026-11-21T03:12:45.123456+00:00",
+		  "as text");
+	CHECK_STR(clock_text_us(INT64_C(1795230765000000), buf), "2026-11-21T03:12:45.000000+00:00",
+		  "with all their digits");
+	CHECK_STR(clock_text_us(0, buf), "1970-01-01T00:00:00.000000+00:00", "the first");
+	CHECK_STR(clock_text_us(-1, buf), "1970-01-01T00:00:00.000000+00:00", "before it: clamped");
+	CHECK_STR(clock_text_us(INT64_MAX, buf), "9999-12-31T23:59:59.775807+00:00", "after the last");
+}
+
 int main(void)
 {
 	char said[400];
@@ -138,5 +153,6 @@ int main(void)
 	CHECK_STR(said, "wall", "all see the variable");
 	monotonic();
 	texts();
+	microseconds(); /* the last: it reads the variable in this process */
 	return unit_done();
 }

@@ -73,9 +73,38 @@ static void prefixes(void)
 	CHECK_STR(hex(low), DNS, "what is no prefix changes nothing");
 }
 
+static void uuids(void)
+{
+	static const char *const bad[] = {
+		"", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-4266141740000",
+		"123e4567e-89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-42661417400g",
+		"123e4567-e89b-12d3-a45642661-4174000", "{23e4567-e89b-12d3-a456-426614174000",
+	};
+	struct id v, low, high;
+	char text[ID_UUID + 1];
+
+	CHECK(id_from_uuid(span_of("123E4567-e89b-12d3-A456-426614174000"), &v), "a UUID");
+	CHECK_STR(id_uuid(v, text), "123e4567-e89b-12d3-a456-426614174000", "and back, in lower case");
+	CHECK(id_from_uuid(span_of("123e4567e89b12d3a456426614174000"), &low) && id_eq(low, v),
+	      "the same without dashes");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(!id_from_uuid(span_of(bad[i]), &low), "'%s' is no UUID", bad[i]);
+	CHECK(id_uuid_prefix(span_of("123e4567-e8"), &low, &high), "a prefix with its dash");
+	CHECK_STR(hex(low), "123e4567e80000000000000000000000", "its first id");
+	CHECK(id_uuid_prefix(span_of("123e4567e8"), &low, &high), "and without");
+	CHECK_STR(hex(high), "123e4567e8ffffffffffffffffffffff", "its last id");
+	CHECK(id_uuid_prefix(span_of("123e4567-"), &low, &high), "a dash at the end");
+	CHECK(id_uuid_prefix(span_of("123e4567-e89b-12d3-a456-426614174000"), &low, &high) &&
+	      id_eq(low, high) && id_eq(low, v), "a whole one is a prefix of one id");
+	CHECK(!id_uuid_prefix(span_of("123e-4567"), &low, &high), "a dash elsewhere");
+	CHECK(!id_uuid_prefix(span_of("123e4567--e8"), &low, &high), "two dashes");
+	CHECK(!id_uuid_prefix(span_of("123"), &low, &high), "three digits are too few");
+}
+
 int main(void)
 {
 	made();
+	uuids();
 	texts();
 	prefixes();
 	return unit_done();

@@ -26,6 +26,13 @@ static void verbose(void) { log_init("prog", LOG_INFO, false); every_level(); }
 static void debug(void) { log_init("prog", LOG_DEBUG, false); every_level(); }
 static void json(void) { log_init("prog", LOG_DEBUG, true); every_level(); }
 
+static void lines(void)
+{
+	log_init("prog", LOG_NOTE, false);
+	log_notes("one\ntwo\n");
+	log_notes("");
+}
+
 static void later(void)
 {
 	log_init("prog", LOG_NOTE, true);
@@ -54,6 +61,7 @@ static void levels(void)
 	     "log_set() keeps the program");
 #define LINE(level, msg) "{\"time\":\"2026-11-21T03:12:45.123Z\",\"level\":\"" level \
 	"\",\"program\":\"prog\",\"message\":\"" msg "\"}\n"
+	says(lines, "prog: one\nprog: two\n", "log_notes(): a note per line");
 	says(json, LINE("error", "e1") LINE("warning", "w2") LINE("note", "n3")
 	     LINE("info", "i4") LINE("debug", "d5"), "JSON: an object a line");
 	CHECK(log_shows(LOG_ERROR) && log_shows(LOG_NOTE) && !log_shows(LOG_INFO),

@@ -30,6 +30,21 @@ static void aborts(void)
 	must_abort(copy_huge, "a copy without room for its NUL aborts");
 }
 
+static void rooms(void)
+{
+	int *v = NULL;
+	bool right = true;
+
+	for (int i = 0; i < 1000; i++) {
+		v = mem_room(v, (size_t)i, sizeof *v);
+		v[i] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		right = right && v[i] == i;
+	CHECK(right, "an array that grows by one keeps what is in it");
+	mem_free(v);
+}
+
 static void allocation(void)
 {
 	unsigned char *p = mem_alloc(100);
@@ -88,5 +103,6 @@ int main(void)
 	allocation();
 	copies();
 	ownership();
+	rooms();
 	return unit_done();
 }
