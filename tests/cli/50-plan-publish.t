@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # ${day} is for the plan
 # fletcher-plan publish, check, show and list: plans come in and go out again.
 . "${0%/*}/plan.sh"
 . "${0%/*}/tap.sh"

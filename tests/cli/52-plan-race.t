@@ -9,7 +9,7 @@ rounds=${PLAN_RACE_ROUNDS:-16}
 # --- 8 parents of one child succeed at the same moment
 
 parents="p1 p2 p3 p4 p5 p6 p7 p8"
-edges=$(for p in $parents; do printf '%s>child ' $p; done)
+edges=$(for p in $parents; do printf '%s>child ' "$p"; done)
 : >wrong
 n=0
 while [ $n -lt "$rounds" ]; do
@@ -17,7 +17,7 @@ while [ $n -lt "$rounds" ]; do
 	publish "round-$n" "$parents child" "$edges" >/dev/null
 	pids=
 	for p in $parents; do
-		fletcher-plan update "round-$n" $p=success >/dev/null 2>>wrong 9>&- &
+		fletcher-plan update "round-$n" "$p=success" >/dev/null 2>>wrong 9>&- &
 		pids="$pids $!"
 	done
 	for pid in $pids; do

@@ -94,7 +94,7 @@ static void released(void)
 	struct worker w = { 0, 0 };
 	struct id run, mine;
 
-	rows_must(worker_enter(p.db, "1", "{}", &w, &e) == 0, "worker_enter", e.msg);
+	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &e) == 0, "worker_enter", e.msg);
 	rows_must(lease_claim(p.db, x, 12345, &run, &e) == 1 && lease_sends(p.db, x, run, batch, &e) == 1 &&
 		  lease_report(p.db, x, run, STATE_RUNNING, SPAN_NONE, SPAN_NONE, &e) == 1 &&
 		  lease_claim(p.db, y, w.id, &mine, &e) == 1, "claims", e.msg);

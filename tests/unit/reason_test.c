@@ -35,7 +35,7 @@ int main(void)
 	CHECK_STR(why("g"), "is not eager: fletcher-plan trigger starts it", "what waits for a person");
 	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE name = 'a'");
 	CHECK_STR(why("a"), "no worker is running", "what waits for a worker");
-	rows_must(worker_enter(p.db, "1", "{}", &w, &p.e) == 0, "worker_enter", p.e.msg);
+	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &p.e) == 0, "worker_enter", p.e.msg);
 	CHECK_STR(why("a"), "no worker has started it yet", "one that is there");
 	rows_must(lease_hold(p.db, plans_row(&p, "plan", "a"), "in\x1b: no such file", &p.e) == 0, "hold",
 		  p.e.msg);

@@ -23,7 +23,7 @@ static void reporter(struct proc *parent)
 	int c;
 
 	plans_open(&other, "db");
-	rows_must(worker_enter(other.db, "1", "{}", &w, &other.e) == 0, "worker_enter", other.e.msg);
+	rows_must(worker_enter(other.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &other.e) == 0, "worker_enter", other.e.msg);
 	proc_say(parent, 'r');
 	while ((c = proc_hear(parent)) > 0) {
 		if (c == 'l')
