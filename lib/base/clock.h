@@ -13,6 +13,7 @@
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);
+int64_t clock_wall_us(void);
 /* Monotonic, and goes on while the machine sleeps. */
 int64_t clock_boot_ms(void);
 int64_t clock_wall_us(void);

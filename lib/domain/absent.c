@@ -45,7 +45,7 @@ static void learn(struct search *s)
 	uint32_t ignored = 0;
 
 	s->known = idmap_new();
-	for (uint32_t i = 0; i < a->n_nodes; i++)
+	for (uint32_t i = 0; i < a->plan->n_products; i++)
 		idmap_put(s->known, product_key(a->nodes[i].id), &ignored);
 	for (uint32_t i = 0; a->prune && i < a->plan->n_edges; i++)
 		idmap_put(s->known, edge_key(a->nodes[a->plan->edges[i].parent.node].id,

@@ -11,7 +11,6 @@ struct absent {
 	struct cascade *c;
 	const struct plan *plan;
 	const struct publishrows_node *nodes; /* of the plan; all of them are stored */
-	uint32_t n_nodes;
 	bool prune;          /* disable the products and remove the dependencies */
 	struct str *diff;    /* gets their lines; or NULL */
 	struct str *notes;   /* without prune: gets a line that names the products */

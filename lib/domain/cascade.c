@@ -1,4 +1,3 @@
-#include "domain/ending.h"
 #include "domain/cascade.h"
 
 #include <stdlib.h>
@@ -6,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "domain/batch.h"
+#include "domain/ending.h"
 #include "domain/event.h"
 
 #define ROW "SELECT p.id, p.state, p.parents_left, p.run_id, p.worker, p.batch, p.resume"
@@ -394,7 +393,7 @@ int cascade_finish(struct cascade *c, struct err *e)
 		return -1;
 	for (int i = 0; i < c->n_batches; i++)
 		if (c->batches[i].cancel &&
-		    ending_begin(c->db, c->batches[i].id, true, c->now_us / 1000, e) < 0)
+		    ending_start(c->db, c->batches[i].id, true, c->now_us / 1000, e) < 0)
 			return -1;
 	return 0;
 }

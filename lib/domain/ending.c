@@ -164,7 +164,7 @@ struct wish {
 	bool cancel, now;
 };
 
-int ending_begin(struct db *db, int64_t batch, bool now, int64_t now_ms, struct err *e)
+int ending_start(struct db *db, int64_t batch, bool now, int64_t now_ms, struct err *e)
 {
 	STMT(q, db, &ending_sql, Q_CANCELLING);
 	stmt_int(&q, 1, batch);
@@ -180,7 +180,7 @@ static int step(struct db *db, const struct wish *w, uint32_t *after, struct err
 	int64_t now = clock_wall_ms();
 
 	TX(tx);
-	if (tx_begin(&tx, db, e) < 0 || (w->cancel && ending_begin(db, w->batch, w->now, now, e) < 0))
+	if (tx_begin(&tx, db, e) < 0 || (w->cancel && ending_start(db, w->batch, w->now, now, e) < 0))
 		return -1;
 	tally_begin(&t, db);
 	if (*after == 0 && ending_rescue(&t, now, e) < 0)

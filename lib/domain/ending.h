@@ -21,10 +21,9 @@ extern const struct stmt_set ending_sql;
  * Returns how many requests were cancelled.  Takes its own transactions. */
 int64_t ending_cancel(struct db *db, int64_t batch, bool now, struct err *e) MUST_CHECK;
 
-/* Inside a write transaction: from its commit on nothing of the batch is sent any
- * more, and with `now` what is in flight is to be cut off; ending_cancel() does
- * the rest.  Nothing if the batch is not in progress. */
-int ending_begin(struct db *db, int64_t batch, bool now, int64_t now_ms, struct err *e) MUST_CHECK;
+/* The beginning of it, inside a write transaction: from its commit on nothing
+ * new of the batch is sent.  Nothing if it is terminal. */
+int ending_start(struct db *db, int64_t batch, bool now, int64_t now_ms, struct err *e) MUST_CHECK;
 
 /* Cancels single requests, as request_cancel() says; `custom_ids` ends with a
  * NULL.  ERR_NOTFOUND, before anything is changed, if the batch has not all of

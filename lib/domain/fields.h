@@ -54,7 +54,7 @@ int fields_error(const struct fields *f, const char *member, struct err *e, cons
 /* How many warnings were not printed, as a last one. */
 void fields_finish(const struct fields *f);
 
-/* Checks a whole text; ERR_INPUT: "plan.json:12:5: unexpected character". */
+/* Checks a whole text; ERR_INPUT: "plan.json:12:5: expected a value". */
 int fields_check(const char *file, struct span text, struct err *e) MUST_CHECK;
 
 #endif

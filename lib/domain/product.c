@@ -135,9 +135,11 @@ static int only(struct stmt *q, struct span operand, struct product *out, struct
 		return 1;
 	if (rc < 0)
 		return -1;
-	err_set(e, ERR_NOTFOUND, "'%s' means several data products: %s:%s (%s), %s:%s (%s)",
-		safe_show(operand, 60), safe_show(span_of(out->name), 40),
-		safe_show(span_of(out->version), 20), id_uuid(out->uuid, one),
+	struct str first_name CLEANUP(str_release) = STR_INIT;
+	str_addf(&first_name, "%s:%s", safe_show(span_of(out->name), 40),
+		 safe_show(span_of(out->version), 20));
+	err_set(e, ERR_NOTFOUND, "'%s' means several data products: %s (%s), %s:%s (%s)",
+		safe_show(operand, 60), str_z(&first_name), id_uuid(out->uuid, one),
 		safe_show(span_of(second.name), 40), safe_show(span_of(second.version), 20),
 		id_uuid(second.uuid, two));
 	return err_hint(e, "NAME:VERSION or the id tells them apart");

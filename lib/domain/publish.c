@@ -302,14 +302,10 @@ static int store_texts(struct work *w, const struct dataset_texts *old,
 	struct publish *p = w->p;
 	struct str words CLEANUP(str_release) = STR_INIT;
 
-	if (!w->words_change) {
-		new->words = mem_strdup(old->words);
-	} else {
-		build_head(&p->ds, new, &words);
-		if (publishrows_words(p->db, p->ds.id, &words, e) < 0)
-			return -1;
-		new->words = str_take(&words);
-	}
+	build_head(&p->ds, new, &words);
+	if (w->words_change && publishrows_words(p->db, p->ds.id, &words, e) < 0)
+		return -1;
+	new->words = w->words_change ? str_take(&words) : mem_strdup(old->words);
 	return dataset_texts_store(p->db, p->ds.id, new, old, e);
 }
 
@@ -432,7 +428,7 @@ static void note_disabled(struct work *w)
 
 static int treat_absent(struct work *w, struct err *e)
 {
-	struct absent a = { .c = &w->p->c, .plan = w->plan, .nodes = w->nodes, .n_nodes = w->n_nodes,
+	struct absent a = { .c = &w->p->c, .plan = w->plan, .nodes = w->nodes,
 			    .prune = w->p->prune, .diff = w->p->wants_diff ? &w->p->diff : NULL,
 			    .notes = &w->p->notes };
 
@@ -479,10 +475,10 @@ int publish_plan(struct publish *p, struct plan *plan, struct err *e)
 	struct work w CLEANUP(work_release) = { .p = p, .plan = plan, .rows = idmap_new() };
 
 	publish_release(p);
-	if (p->db && plan->n_products + plan->n_edges > LARGE && db_large_cache(p->db, e) < 0)
-		return -1;
+	bool large = p->db && plan->n_products + plan->n_edges > LARGE;
 	TX(tx);
-	if ((p->db && tx_begin(&tx, p->db, e) < 0) || find_dataset(p, plan, e) < 0)
+	if ((large && db_large_cache(p->db, e) < 0) || (p->db && tx_begin(&tx, p->db, e) < 0) ||
+	    find_dataset(p, plan, e) < 0)
 		return -1;
 	bool stored = p->ds.id > 0 && !p->prune;
 	if (plan_resolve(plan, p->ds.uuid, stored ? is_stored : NULL, p, e) < 0 ||

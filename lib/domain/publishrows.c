@@ -189,12 +189,13 @@ int publishrows_words(struct db *db, int64_t dataset, struct str *out, struct er
 	STMT(q, db, &publishrows_sql, Q_NAMES);
 	stmt_int(&q, 1, dataset);
 	while ((rc = stmt_step(&q, e)) > 0) {
-		struct span name = stmt_col(&q, 0);
+		size_t at = out->n;
 		uint32_t ignored = 0;
-		if (!idmap_put(seen, hash_of(name.p, name.n), &ignored))
-			continue;
-		casefold(name, out);
-		str_addc(out, '\n');
+		casefold(stmt_col(&q, 0), out);
+		if (idmap_put(seen, hash_of(out->p + at, out->n - at), &ignored))
+			str_addc(out, '\n');
+		else
+			str_cut(out, at);
 	}
 	return rc;
 }

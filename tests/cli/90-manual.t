@@ -133,7 +133,8 @@ server_start API --mode openai --rule 'header~"Idempotency-Key: -r" => status=20
 	--rule "body~\"question 17\" => status=400 ; body=$message"
 export FSL_BASE_URL="$API_URL"
 
-for page in fsl.7 fsl-file.1 fsl-batch.1 fsl-run.1 fsl-jsonl.5 README.md; do
+for page in fsl.7 fsl-file.1 fsl-batch.1 fsl-run.1 fsl-jsonl.5 fletcher-plan.1 fletcher-plan.5 \
+	README.md; do
 	run_examples
 done
 is "$(wc -l <README.md/out.jsonl)" 20 "README.md: every request has succeeded in the end"
@@ -153,7 +154,7 @@ in_code() {
 		sed -n 's/SIGHUP/129/p; s/SIGINT/130/p; s/SIGTERM/143/p'
 }
 is "$(statuses fsl.7)" "$(in_code | sort -nu)" "fsl(7): the table of exit statuses is that of the code"
-for page in fsl-file.1 fsl-batch.1 fsl-run.1; do
+for page in fsl-file.1 fsl-batch.1 fsl-run.1 fletcher-plan.1; do
 	statuses fsl.7 >table
 	is "$(statuses $page | grep -vxFf table)" "" "$page: every exit status is in the table"
 	ok "$page: lists exit statuses" [ "$(statuses $page | wc -l)" -gt 5 ]
@@ -162,7 +163,7 @@ done
 # --- references
 
 for page in "$TOP"/man/*.[157]; do
-	sed -n 's/^[.]Xr \(fsl[a-z-]*\) \([0-9]\).*/\1.\2/p' "$page" | sort -u >references
+	sed -n 's/^[.]Xr \(fsl[a-z-]*\|fletcher-[a-z]*\) \([0-9]\).*/\1.\2/p' "$page" | sort -u >references
 	missing=
 	while read -r to; do
 		[ -e "$TOP/man/$to" ] || missing="$missing $to"

@@ -30,8 +30,10 @@ static void shape(void)
 	CHECK(!accepted(schema_text()), "it is for a new file only");
 	CHECK_STR(ROWS_TEXT(raw, "SELECT group_concat(name) FROM (SELECT name FROM pragma_table_list"
 			    " WHERE schema = 'main' AND type = 'table' AND strict ORDER BY name)"),
-		  "answers,attempts,batches,blocks,buckets,file_models,files,flights,lines,models,"
-		  "queues,races,recalls,requests,shares,templates,usage,workers", "the tables, all of them STRICT");
+		  "answers,attempts,batches,blocks,buckets,data_products,dataset_texts,datasets,"
+		  "dependencies,events,file_models,files,flights,lines,models,product_texts,queues,races,"
+		  "recalls,requests,retired_runs,shares,templates,usage,workers",
+		  "the tables, all of them STRICT");
 	CHECK_INT(ROWS_INT(raw, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
 			   " AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'"), 0,
 		  "and none that is not");
@@ -104,6 +106,43 @@ static void workers(void)
 	CHECK_INT(ROWS_INT(raw, "SELECT id FROM workers"), 2, "an id of a worker is never used again");
 }
 
+#define PRODUCT "INSERT INTO data_products (id, dataset, uuid, name, version, compute, eager, state," \
+	" since_us, modified_by, modified_us) VALUES "
+
+static void plans(void)
+{
+	CHECK(accepted("INSERT INTO datasets (id, uuid, name, user, modified_by, modified_us, active_us)"
+		       " VALUES (1, randomblob(16), 'd', 'me', 'me', 1, 1)"), "a dataset");
+	CHECK(refused("UPDATE datasets SET failed = -1") && refused("UPDATE datasets SET ahead = -1") &&
+	      refused("UPDATE datasets SET paused = 2"), "with counters and a switch");
+	CHECK(refused("INSERT INTO datasets (uuid, name, user, modified_by, modified_us, active_us)"
+		      " VALUES (randomblob(16), 'd', 'me', 'me', 1, 1)"), "a name is used once");
+	CHECK(accepted(PRODUCT "(4294967297, 1, zeroblob(16), 'a', '1', 'exec', 1, 0, 1, 'me', 1),"
+		       " (4294967298, 1, randomblob(16), 'a', '2', 'cams', 0, 3, 1, 'me', 1)"), "products");
+	CHECK(refused(PRODUCT "(4294967299, 1, zeroblob(16), 'b', '1', 'exec', 1, 0, 1, 'me', 1)"),
+	      "an id is used once in a dataset");
+	CHECK(refused(PRODUCT "(4294967299, 1, randomblob(16), 'b', '1', 'spark', 1, 0, 1, 'me', 1)") &&
+	      refused(PRODUCT "(4294967299, 1, randomblob(16), 'b', '1', 'exec', 1, 6, 1, 'me', 1)") &&
+	      refused(PRODUCT "(8589934593, 1, randomblob(16), 'b', '1', 'exec', 1, 0, 1, 'me', 1)") &&
+	      refused(PRODUCT "(8589934593, 2, randomblob(16), 'b', '1', 'exec', 1, 0, 1, 'me', 1)"),
+	      "a compute, a state and a dataset that there are");
+	CHECK(refused("UPDATE data_products SET parents_left = -1") &&
+	      refused("UPDATE data_products SET run_id = x'00'") &&
+	      refused("UPDATE data_products SET batch = 99"), "numbers that can be");
+	CHECK(accepted("INSERT INTO dependencies (parent, child, modified_by, modified_us)"
+		       " VALUES (4294967297, 4294967298, 'me', 1)"), "a dependency");
+	CHECK(refused("INSERT INTO dependencies (parent, child, modified_by, modified_us)"
+		      " VALUES (4294967297, 4294967298, 'me', 1)") &&
+	      refused("INSERT INTO dependencies (parent, child, modified_by, modified_us)"
+		      " VALUES (4294967297, 4294967299, 'me', 1)"), "once, between products");
+	CHECK_STR(ROWS_TEXT(raw, "SELECT group_concat(dataset || ' ' || product || ' ' || state) FROM"
+			    " product_list"), "d a waiting,d a success", "the view product_list reads them out");
+	CHECK(accepted("INSERT INTO dataset_words (rowid, words) VALUES (1, 'abcd')") &&
+	      ROWS_INT(raw, "SELECT count(*) FROM dataset_words WHERE dataset_words MATCH '\"bcd\"'") == 1 &&
+	      ROWS_INT(raw, "SELECT count(*) FROM dataset_words WHERE dataset_words MATCH '\"BCD\"'") == 0,
+	      "words are indexed by three characters, as they are");
+}
+
 int main(void)
 {
 	raw = rows_raw(":memory:");
@@ -111,6 +150,7 @@ int main(void)
 	files();
 	batches();
 	workers();
+	plans();
 	CHECK_STR(ROWS_TEXT(raw, "PRAGMA integrity_check"), "ok", "the file is sound");
 	sqlite3_close(raw);
 	return unit_done();

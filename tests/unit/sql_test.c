@@ -8,25 +8,39 @@
 #include "domain/batch.h"
 #include "domain/batchrows.h"
 #include "domain/bucket.h"
+#include "domain/cascade.h"
+#include "domain/chosen.h"
 #include "domain/claim.h"
-#include "domain/peer.h"
+#include "domain/dataset.h"
 #include "domain/ending.h"
+#include "domain/event.h"
 #include "domain/exchange.h"
 #include "domain/file.h"
 #include "domain/forecast.h"
 #include "domain/importrows.h"
+#include "domain/lease.h"
 #include "domain/model.h"
+#include "domain/overview.h"
+#include "domain/peer.h"
+#include "domain/planjson.h"
+#include "domain/product.h"
+#include "domain/publishrows.h"
 #include "domain/queue.h"
 #include "domain/race.h"
+#include "domain/reach.h"
+#include "domain/reason.h"
 #include "domain/recall.h"
 #include "domain/request.h"
 #include "domain/result.h"
-#include "domain/roster.h"
 #include "domain/reuse.h"
+#include "domain/roster.h"
+#include "domain/search.h"
 #include "domain/select.h"
+#include "domain/steer.h"
 #include "domain/tally.h"
 #include "domain/usage.h"
 #include "domain/worker.h"
+#include "engine/rest.h"
 #include "rows.h"
 #include "unit.h"
 
@@ -41,6 +55,13 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 	{ "reuse_sql", &reuse_sql },
 	{ "ending_sql", &ending_sql }, { "race_sql", &race_sql }, { "recall_sql", &recall_sql },
+	{ "cascade_sql", &cascade_sql }, { "chosen_sql", &chosen_sql },
+	{ "dataset_sql", &dataset_sql }, { "event_sql", &event_sql },
+	{ "lease_sql", &lease_sql }, { "overview_sql", &overview_sql },
+	{ "planjson_sql", &planjson_sql }, { "product_sql", &product_sql },
+	{ "publishrows_sql", &publishrows_sql }, { "reach_sql", &reach_sql },
+	{ "reason_sql", &reason_sql }, { "rest_sql", &rest_sql },
+	{ "search_sql", &search_sql }, { "steer_sql", &steer_sql },
 };
 
 static bool known(const char *name)

@@ -1,0 +1,66 @@
+#include "domain/reason.h"
+
+#include "domain/lease.h"
+#include "domain/worker.h"
+#include "plans.h"
+
+static struct plans p;
+
+static const char *why(const char *product)
+{
+	static char text[600];
+	struct str out CLEANUP(str_release) = STR_INIT;
+	struct product v CLEANUP(product_release) = PRODUCT_INIT;
+	struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+	struct err e = ERR_INIT;
+
+	rows_must(dataset_find(p.db, "plan", &d, &e) == 0 && product_find(p.db, d.id, product, &v, &e) == 0 &&
+		  reason_text(p.db, &d, &v, &out, &e) == 0, product, e.msg);
+	snprintf(text, sizeof text, "%s", str_z(&out));
+	return text;
+}
+
+int main(void)
+{
+	struct worker w = { 0, 0 };
+	struct id run;
+
+	plans_open(&p, "db");
+	struct rows r = { .db = p.db, .raw = p.raw };
+	plans_publish(&p, "plan", "a b c f g! k m", "a>k b>k c>k f>k g>k a>m b>m");
+	CHECK_STR(why("k"), "waits for a (queued), b (queued), c (queued) and 2 more",
+		  "the parents that hold it back");
+	CHECK_STR(why("m"), "waits for a (queued), b (queued)", "all of them, if they are few");
+	CHECK_STR(why("a"), "cams has not reported it: fletcher-plan update does", "what runs elsewhere");
+	CHECK_STR(why("g"), "is not eager: fletcher-plan trigger starts it", "what waits for a person");
+	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE name = 'a'");
+	CHECK_STR(why("a"), "no worker is running", "what waits for a worker");
+	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &p.e) == 0, "worker_enter", p.e.msg);
+	CHECK_STR(why("a"), "no worker has started it yet", "one that is there");
+	rows_must(lease_hold(p.db, plans_row(&p, "plan", "a"), "in\x1b: no such file", &p.e) == 0, "hold",
+		  p.e.msg);
+	CHECK_STR(why("a"), "in\\x1b: no such file", "why a worker does not start it");
+	rows_must(lease_claim(p.db, plans_row(&p, "plan", "a"), w.id, &run, &p.e) == 1, "claim", p.e.msg);
+	CHECK(strncmp(why("a"), "is being started by a worker (process ", 38) == 0, "what is being started");
+	rows_must(lease_report(p.db, plans_row(&p, "plan", "a"), run, STATE_RUNNING, SPAN_NONE, SPAN_NONE,
+			       &p.e) == 1, "report", p.e.msg);
+	CHECK(strncmp(why("a"), "is run by a worker (process ", 28) == 0, "what runs");
+	rows_must(worker_leave(p.db, &w, &p.e) == 0 && plans_update(&p, "plan", "a=failed b=running") == 0,
+		  "update", p.e.msg);
+	CHECK_STR(why("a"), "", "what failed elsewhere");
+	CHECK_STR(why("b"), "", "what runs elsewhere");
+	int64_t batch = rows_batch(&r, 1, 3, 0);
+	ROWS_DO(p.raw, "UPDATE batches SET pending = 0, failed = 3, status = 2, uuid = "
+		"x'abcdef01234567890123456789abcdef' WHERE id = ?1", batch);
+	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1, resume = 1 WHERE name = 'a'", batch);
+	CHECK_STR(why("a"), "3 of 3 requests failed: fsl-batch errors batch_abcdef01234567", "what failed here");
+	rows_must(plans_do(&p, "disable", "plan", "c") == 0 && steer_pause(&p.s, "plan", true, &p.e) == 1,
+		  "disable", p.e.msg);
+	CHECK_STR(why("k"), "waits for a (failed), b (running), f (queued) and 1 more", "not the disabled");
+	CHECK_STR(why("c"), "is not part of the plan: fletcher-plan enable brings it back", "the disabled");
+	rows_must(plans_do(&p, "clear", "plan", "f") == 0, "clear", p.e.msg);
+	CHECK_STR(why("f"), "the dataset is paused: fletcher-plan unpause goes on", "in a paused dataset");
+	CHECK_STR(why("g"), "is not eager: fletcher-plan trigger starts it", "where a person may do it all the same");
+	plans_close(&p);
+	return unit_done();
+}
