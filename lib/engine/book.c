@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "domain/claim.h"
 #include "domain/ending.h"
 #include "domain/worker.h"
@@ -200,10 +201,12 @@ static int64_t attempt_limit(void *ctx, int64_t batch)
 
 int book_rescue(struct book *b, struct err *e)
 {
+	char text[NUM_BUF];
 	int n = worker_rescue(&b->tally, attempt_limit, b, b->scene.now_ms, e);
 
 	if (n > 0) {
-		log_info("%d requests of dead workers are pending again", n);
+		log_info("%s of dead workers %s pending again", num_of(n, "request", text),
+			 n == 1 ? "is" : "are");
 		pending_again(b);
 	}
 	return n;
