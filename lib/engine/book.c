@@ -327,20 +327,23 @@ static bool given_up(void *ctx, int64_t batch, int64_t queue)
 {
 	struct book *b = ctx;
 	struct err ignored = ERR_INIT;
+	struct health_block why;
 	const struct known_batch *k = book_meet(b, batch, &ignored);
 	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
 
-	if (k && k->target->problem.code != ERR_NONE)
-		return true;
-	return bucket && health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
-					 clock_mono_ms());
+	if (!bucket || !health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
+					clock_mono_ms(), &why))
+		return false;
+	blocks_blame(&b->scene, &why, &b->state);
+	return true;
 }
 
 int book_open(struct book *b, struct err *e)
 {
+	b->state.block = NULL;
 	int n = claim_open(b->claim, b->scene.db, given_up, b, e);
 
-	if (n == 0)
+	if (n != 0)
 		blocks_reason(&b->scene, &b->state);
 	return n;
 }
