@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/outfile.h"
+#include "base/num.h"
 #include "base/safe.h"
 #include "cli/import_opts.h"
 #include "cli/out.h"
@@ -112,6 +113,7 @@ static int run_import(struct tool *t, struct err *e)
 	struct outfile *skipped CLEANUP(outfile_cleanup) = NULL;
 	int worst = EXIT_OK;
 	int64_t bad = 0;
+	char n[NUM_BUF];
 	if (dry_run && asked.name && !asked.if_absent && access(t->db, F_OK) == 0 &&
 	    (open_db(t, DB_EXISTING, e) < 0 || importrows_check_name(db, asked.name, e) < 0))
 		return -1;
@@ -132,10 +134,11 @@ static int run_import(struct tool *t, struct err *e)
 	if (skipped && outfile_commit(skipped, e) < 0)
 		return -1;
 	if (dry_run && !checks)
-		log_note("would import %lld requests", (long long)asked.lines);
+		log_note("would import %s", num_of(asked.lines, "request", n));
 	if (skipped && bad > 0)
-		log_note("%lld bad lines are in %s", (long long)bad,
-			 safe_show(span_of(bad_lines), SHOWN));
+		log_note("%s %s %s", num_of(bad, "bad line", n),
+			 dry_run ? "would go to" : bad == 1 ? "is in" : "are in",
+			 safe_show(span_of(skip_invalid), SHOWN));
 	return worst ? worst : bad > 0 ? EXIT_SOME : EXIT_OK;
 }
 

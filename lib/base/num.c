@@ -218,6 +218,15 @@ char *num_count(int64_t n, char *buf)
 
 /* Two units at most, cut and not rounded: a duration has not reached what is
  * shown of it before its time. */
+char *num_of(int64_t n, const char *noun, char *buf)
+{
+	size_t at = strlen(num_count(n, buf)), length = strlen(noun);
+	bool hiss = length > 2 && strcmp(noun + length - 2, "ch") == 0;
+
+	snprintf(buf + at, NUM_BUF - at, " %.12s%s", noun, n == 1 ? "" : hiss ? "es" : "s");
+	return buf;
+}
+
 char *num_duration_text(int64_t ms, char *buf)
 {
 	const char *sign = ms < 0 ? "-" : "";

@@ -34,8 +34,11 @@ int num_portion(const char *text, int64_t total, int64_t *out, struct err *e) MU
 
 /* The same the other way round, for people.  `buf` has NUM_BUF bytes and is
  * returned. */
-enum { NUM_BUF = 40 };
+enum { NUM_BUF = 48 };
 char *num_count(int64_t n, char *buf);        /* 1,234,567 */
+/* "1 request", "1,234 requests"; a noun of at most 12 bytes, whose plural ends
+ * in s, or in es after ch. */
+char *num_of(int64_t n, const char *noun, char *buf);
 char *num_duration_text(int64_t ms, char *buf); /* 250ms 3.2s 4m10s 6h05m 7d3h */
 char *num_size_text(int64_t bytes, char *buf);  /* 912B 64.0k 1.2M */
 

@@ -309,9 +309,9 @@ static int verdict(struct reading *r, bool stores, struct err *e)
 	}
 	if (im->bad == 0 || (im->skipped && !r->hopeless && im->lines > 0))
 		return 0;
-	err_set(e, ERR_INPUT, "%s: %s%s problem%s%s", safe_show(span_of(lines_name(r->in)), 200),
-		gave_up(r) ? "gave up after " : "", num_count(im->bad, count),
-		im->bad == 1 ? "" : "s", stores ? "; nothing was stored" : "");
+	err_set(e, ERR_INPUT, "%s: %s%s%s", safe_show(span_of(lines_name(r->in)), 200),
+		gave_up(r) ? "gave up after " : "", num_of(im->bad, "problem", count),
+		stores ? "; nothing was stored" : "");
 	if (im->lines > 0 && !im->skipped && stores)
 		err_hint(e, "--skip-invalid FILE writes the bad lines to FILE and imports the rest");
 	return -1;

@@ -25,8 +25,13 @@ int blocks_write(const struct scene *s, int64_t known, struct err *e) MUST_CHECK
 /* A warning for each block that began after the version `known`. */
 void blocks_tell(const struct scene *s, int64_t known);
 
-/* Sets block and block_message: the first of the blocks, that of a server
- * before others; NULL if nothing is left alone. */
+/* The reason of a batch whose key does not resolve, for health_leave(). */
+#define BLOCKS_NO_KEY "key_unresolved"
+
+/* Sets block and its like: the first of the blocks, that of a server before
+ * others; NULL if nothing is left alone. */
 void blocks_reason(const struct scene *s, struct ledger_state *state);
+/* Makes it this one, unless there is one that comes before. */
+void blocks_blame(const struct scene *s, const struct health_block *h, struct ledger_state *state);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "domain/claim.h"
 #include "domain/ending.h"
 #include "domain/worker.h"
@@ -200,10 +201,12 @@ static int64_t attempt_limit(void *ctx, int64_t batch)
 
 int book_rescue(struct book *b, struct err *e)
 {
+	char text[NUM_BUF];
 	int n = worker_rescue(&b->tally, attempt_limit, b, b->scene.now_ms, e);
 
 	if (n > 0) {
-		log_info("%d requests of dead workers are pending again", n);
+		log_info("%s of dead workers %s pending again", num_of(n, "request", text),
+			 n == 1 ? "is" : "are");
 		pending_again(b);
 	}
 	return n;
@@ -324,20 +327,23 @@ static bool given_up(void *ctx, int64_t batch, int64_t queue)
 {
 	struct book *b = ctx;
 	struct err ignored = ERR_INIT;
+	struct health_block why;
 	const struct known_batch *k = book_meet(b, batch, &ignored);
 	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
 
-	if (k && k->target->problem.code != ERR_NONE)
-		return true;
-	return bucket && health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
-					 clock_mono_ms());
+	if (!bucket || !health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
+					clock_mono_ms(), &why))
+		return false;
+	blocks_blame(&b->scene, &why, &b->state);
+	return true;
 }
 
 int book_open(struct book *b, struct err *e)
 {
+	b->state.block = NULL;
 	int n = claim_open(b->claim, b->scene.db, given_up, b, e);
 
-	if (n == 0)
+	if (n != 0)
 		blocks_reason(&b->scene, &b->state);
 	return n;
 }

@@ -140,15 +140,16 @@ int deliver_batches(struct db *db, const struct batch *list, int n, const struct
 	    (o.errors && outfile_commit(o.errors, e) < 0))
 		return -1;
 	if (!terminal) {
-		log_note("%s requests have not ended: --follow waits for them",
-			 num_count(counts.unfinished, count));
+		log_note("%s %s not ended: --follow waits for the rest",
+			 num_of(counts.unfinished, "request", count),
+			 counts.unfinished == 1 ? "has" : "have");
 		return STATUS_REMAINS;
 	}
 	bool expected = max >= 0 ? counts.errors <= max : d->errors || d->failed || d->all;
 	if (counts.errors == 0 || expected)
 		return 0;
 	if (!d->errors && !d->failed && !d->all)
-		log_note("%s requests ended without success: -e FILE writes their lines",
-			 num_count(counts.errors, count));
+		log_note("%s ended without success: -e FILE writes the error lines",
+			 num_of(counts.errors, "request", count));
 	return STATUS_SOME;
 }

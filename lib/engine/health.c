@@ -25,7 +25,7 @@ struct mark {
 	char message[HEALTH_MESSAGE];
 	int64_t number;          /* version in which that began */
 	int64_t since_ms, next_ms, wait_ms; /* next 0: never */
-	bool probing;
+	bool probing, left;      /* left: by health_leave() */
 };
 
 struct health {
@@ -102,7 +102,7 @@ static void lift(struct health *h, struct mark *m)
 {
 	m->silent = m->errors = m->refused = 0;
 	m->probing = false;
-	if (!m->reason)
+	if (!m->reason || m->left)
 		return;
 	m->reason = NULL;
 	h->version++;
@@ -250,14 +250,42 @@ int64_t health_room(struct health *h, int64_t batch, int64_t bucket, int origin,
 	return room;
 }
 
+bool health_leave(struct health *h, int64_t batch, const char *reason, const char *message,
+		  int64_t now_ms)
+{
+	struct mark *m = mark_of(h, BATCH, batch);
+
+	if (m->left)
+		return false;
+	block(h, m, reason, message, 0, now_ms);
+	m->left = true;
+	return true;
+}
+
+static struct health_block block_of(const struct health *h, const struct mark *m, int64_t now_ms)
+{
+	bool over = given_up(h, m, now_ms);
+
+	return (struct health_block){
+		.batch = m->kind == BATCH ? m->id : 0, .bucket = m->kind == BUCKET ? m->id : 0,
+		.origin = m->kind == ORIGIN ? (int)m->id : -1, .number = m->number,
+		.reason = m->reason, .message = m->message, .since_ms = m->since_ms,
+		.next_ms = over ? 0 : m->next_ms, .given_up = over,
+	};
+}
+
 bool health_given_up(struct health *h, int64_t batch, int64_t bucket, int origin,
-		     int64_t now_ms)
+		     int64_t now_ms, struct health_block *why)
 {
 	struct way w = way_of(h, batch, bucket, origin);
 
-	for (int i = 0; i < KINDS; i++)
-		if (given_up(h, w.m[i], now_ms))
-			return true;
+	for (int i = 0; i < KINDS; i++) {
+		if (!given_up(h, w.m[i], now_ms))
+			continue;
+		if (why)
+			*why = block_of(h, w.m[i], now_ms);
+		return true;
+	}
 	return false;
 }
 
@@ -304,13 +332,7 @@ bool health_block(const struct health *h, int i, int64_t now_ms, struct health_b
 		const struct mark *m = h->marks[k];
 		if (!m->reason || i-- > 0)
 			continue;
-		bool over = given_up(h, m, now_ms);
-		*out = (struct health_block){
-			.batch = m->kind == BATCH ? m->id : 0, .bucket = m->kind == BUCKET ? m->id : 0,
-			.origin = m->kind == ORIGIN ? (int)m->id : -1, .number = m->number,
-			.reason = m->reason, .message = m->message, .since_ms = m->since_ms,
-			.next_ms = over ? 0 : m->next_ms, .given_up = over,
-		};
+		*out = block_of(h, m, now_ms);
 		return true;
 	}
 	return false;

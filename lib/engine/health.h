@@ -13,6 +13,7 @@
  *            that of the probe.
  *   guard    the first 20 finished requests of a batch all failed in the same
  *            way: the batch is left alone.
+ *   other    what health_leave() is told of: a batch that cannot be sent.
  *
  * While something is left alone one tries it now and then, if it is tried at
  * all; whatever becomes of that one, another one follows.
@@ -61,9 +62,10 @@ bool health_review(struct health *h, const struct health_facts *f, int64_t now_m
  * now_ms is monotonic, as everywhere here. */
 int64_t health_room(struct health *h, int64_t batch, int64_t bucket, int origin,
 		    int64_t now_ms);
-/* Is it left alone for the rest of this run? */
-bool health_given_up(struct health *h, int64_t batch, int64_t bucket, int origin,
-		     int64_t now_ms);
+/* The batch cannot be sent: it is given up at once, whatever comes.  `reason`
+ * stays with the caller.  True: it had not been left so before. */
+bool health_leave(struct health *h, int64_t batch, const char *reason, const char *message,
+		  int64_t now_ms);
 
 /* One was started; one that was started has not been sent after all. */
 void health_started(struct health *h, int64_t batch, int64_t bucket, int origin);
@@ -81,7 +83,8 @@ int64_t health_next(const struct health *h, int64_t after_ms);
 struct health_block {
 	int64_t batch, bucket;   /* one of them; both 0: an origin */
 	int origin;
-	const char *reason;      /* "host_down", "unauthorized", "quota", "refused", "all_failing" */
+	const char *reason;      /* "host_down", "unauthorized", "quota", "refused", "all_failing",
+				  * or that of health_leave() */
 	const char *message;
 	int64_t number;          /* health_version() with which it began */
 	int64_t since_ms;        /* monotonic */
@@ -89,6 +92,10 @@ struct health_block {
 	bool given_up;
 };
 bool health_block(const struct health *h, int i, int64_t now_ms, struct health_block *out);
+/* Is it left alone for the rest of this run?  Then why, unless NULL, is the first
+ * of the blocks that do so: of the server, the bucket, the batch. */
+bool health_given_up(struct health *h, int64_t batch, int64_t bucket, int origin,
+		     int64_t now_ms, struct health_block *why);
 /* Changes with each new or lifted block. */
 int64_t health_version(const struct health *h);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "domain/worker.h"
 #include "engine/book.h"
 #include "engine/desk.h"
@@ -278,7 +279,9 @@ static void *thread_main(void *arg)
 			return NULL;
 		}
 		if (!l->mine->stuck) {
-			log_warn("%s; %d results wait in memory", e.msg, l->ended.n);
+			char n[NUM_BUF];
+			log_warn("%s; %s wait%s in memory", e.msg, num_of(l->ended.n, "result", n),
+				 l->ended.n == 1 ? "s" : "");
 			l->mine->stuck = true;
 			publish(l);
 		}

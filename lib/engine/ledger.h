@@ -64,8 +64,12 @@ struct ledger_state {
 	int64_t started;   /* by this run, without those that were given back */
 	bool poor;         /* nothing more is affordable while what flies is reserved */
 	const char *halt;  /* "max_requests", "max_failed", …: start nothing more; or NULL */
-	const char *block; /* something is left alone: why, and what the server said; or NULL */
-	char block_message[HEALTH_MESSAGE];
+	/* Why something is left alone, as in struct health_block; when all is drained,
+	 * something that was to be sent.  NULL: nothing is. */
+	const char *block;
+	bool block_server;
+	char block_message[HEALTH_MESSAGE]; /* of the server, or what is missing */
+	char block_what[220], block_key[90]; /* which server, model or batch; its key, or "" */
 };
 
 /* Enters as a worker and starts the thread, which uses `db` alone until

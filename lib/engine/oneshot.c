@@ -89,8 +89,8 @@ void oneshot_tell(struct db *db, const struct oneshot *o, const struct batch *b)
 	if (o->made && (o->made->reuse || !o->fresh))
 		submit_tell_reuse(db, o->made, b);
 	else if (o->reopened > 0)
-		log_note("%s: %lld requests that had failed are sent once more", id,
-			 (long long)o->reopened);
+		log_note("%s: %s that had failed %s sent once more", id,
+			 num_of(o->reopened, "request", done), o->reopened == 1 ? "is" : "are");
 	else if (o->resumed && isatty(STDERR_FILENO))
 		log_note("resuming %s (%s of %s done)", id, done, total);
 	else if (o->finished)

@@ -139,9 +139,9 @@ static void write_tokens(const struct preview_state *s, const struct forecast_gr
 	struct str text CLEANUP(str_release) = STR_INIT;
 	char a[NUM_BUF], cost[PRICES_BUF];
 
-	str_addf(&text, "about %s input tokens", num_count(g->input_tokens, a));
+	str_addf(&text, "about %s", num_of(g->input_tokens, "input token", a));
 	if (g->unlimited < g->requests)
-		str_addf(&text, ", at most %s output tokens", num_count(g->max_output_tokens, a));
+		str_addf(&text, ", at most %s", num_of(g->max_output_tokens, "output token", a));
 	if (g->requests == 1 && g->unlimited > 0)
 		str_addz(&text, "; it sets no limit to its output");
 	else if (g->unlimited > 0)
@@ -165,7 +165,7 @@ static void write_text(const struct preview_state *s, const struct forecast_grou
 
 	if (s->groups > 0)
 		str_addc(s->out, '\n');
-	str_addf(&text, "%s request%s to ", num_count(g->requests, a), g->requests == 1 ? "" : "s");
+	str_addf(&text, "%s to ", num_of(g->requests, "request", a));
 	str_addspan(&text, g->base_url);
 	str_addz(&text, ", model ");
 	str_addspan(&text, g->model);
@@ -214,8 +214,8 @@ static void write_end(const struct preview_state *s)
 	}
 	str_addc(s->out, '\n');
 	if (s->groups > 1) {
-		str_addf(&text, "in all %s requests, about %s input tokens",
-			 num_count(s->requests, a), num_count(s->input_tokens, b));
+		str_addf(&text, "in all %s, about %s",
+			 num_of(s->requests, "request", a), num_of(s->input_tokens, "input token", b));
 		if (s->bounded)
 			str_addf(&text, "; at most about %s USD", prices_text(s->cost, cost));
 		comment(s->out, str_z(&text));

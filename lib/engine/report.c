@@ -77,9 +77,9 @@ void report_text(const struct report *r, const struct run_summary *s, struct str
 {
 	char a[NUM_BUF], b[NUM_BUF], c[NUM_BUF], d[NUM_BUF];
 
-	str_addf(out, "%s: %s completed, %s failed, %s left; %s attempts", s->reason,
+	str_addf(out, "%s: %s completed, %s failed, %s left; %s", s->reason,
 		 num_count(r->completed, a), num_count(r->failed, b), num_count(r->remaining, c),
-		 num_count(s->attempts, d));
+		 num_of(s->attempts, "attempt", d));
 	for (int i = 0; i < s->n_retries; i++)
 		str_addf(out, "%s%s %s", i ? ", " : " (again after ", s->retries[i].name,
 			 num_count(s->retries[i].n, a));

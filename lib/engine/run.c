@@ -397,8 +397,6 @@ int run_loop(struct db *db, const struct run_options *o, struct run_summary *out
 	out->took_ms = clock_mono_ms() - began;
 	if (rc == 0 && r.stops == 0 && out->ledger.block)
 		out->reason = out->ledger.block;
-	else if (rc == 0 && r.stops == 0 && out->ledger.key_missing)
-		out->reason = "key_unresolved";
 	return rc;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/starter.h"
 
-#include "base/log.h"
 #include "domain/escalate.h"
 #include "domain/file.h"
 #include "domain/race.h"
@@ -40,6 +39,16 @@ static void leave_some(const struct book *b, struct limiter_bucket *bucket)
 		bucket->room = most > 0 ? most : 0;
 }
 
+/* It cannot be sent: there is no key. */
+static int64_t *leave(struct book *b, const struct target *t)
+{
+	health_leave(b->scene.health, t->batch, BLOCKS_NO_KEY, t->problem.msg, b->scene.mono_ms);
+	if (!b->state.key_missing)
+		b->state.error = t->problem;
+	b->state.key_missing = true;
+	return &b->none;
+}
+
 static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 {
 	struct book *b = ctx;
@@ -50,14 +59,8 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
 		return NULL;
 	struct target *t = k->target;
-	if (t->problem.code != ERR_NONE) {
-		if (!b->state.key_missing) {
-			b->state.error = t->problem;
-			log_error("%s (key_unresolved)", t->problem.msg);
-		}
-		b->state.key_missing = true;
-		return &b->none;
-	}
+	if (t->problem.code != ERR_NONE)
+		return leave(b, t);
 	b->urgent |= t->send.at_most_once == 1;
 	if (budget_estimate(&b->budget, bucket->row.model, 0, 0) < 0)
 		return &b->none; /* a model without a price came while we ran */

@@ -118,20 +118,20 @@ void submit_tell_reuse(struct db *db, const struct batch_new *n, const struct ba
 
 	if (!log_shows(level))
 		return;
-	num_count(b->total, all);
+	num_of(b->total, "request", all);
 	if (n->reuse)
-		log_msg(level, "%s of %s requests take answers that were given before",
-			num_count(n->reuse->taken, some), all);
+		log_msg(level, "%s of %s take%s answers that were given before",
+			num_count(n->reuse->taken, some), all, n->reuse->taken == 1 ? "s" : "");
 	else if (reuse_guess(db, b, &other, &ignored) > 0)
-		log_msg(level, "%s has answers to %s of the same %s requests; create --reuse "
-			"would take them", batch_id_text(other.uuid, id),
-			num_count(other.completed, some), all);
+		log_msg(level, "%s has answers to %s of %s; create --reuse would take them",
+			batch_id_text(other.uuid, id), num_count(other.completed, some), all);
 }
 
 int submit_batch(const struct submit *s, struct db **db, struct batch *out, struct err *e)
 {
 	struct create c CLEANUP(create_release) = CREATE_INIT;
 	struct file f CLEANUP(file_release) = FILE_INIT;
+	char n[NUM_BUF];
 	bool existed;
 
 	if (create_make(s->options, &c, e) < 0)
@@ -148,7 +148,7 @@ int submit_batch(const struct submit *s, struct db **db, struct batch *out, stru
 		submit_tell_reuse(*db, &c.batch, out);
 	warn_of_key(c.batch.key_ref);
 	if (s->dry_run)
-		log_note("would create a batch of %lld requests to %s, key %s", (long long)f.requests,
+		log_note("would create a batch of %s to %s, key %s", num_of(f.requests, "request", n),
 			 safe_show(span_of(c.batch.base_url), SHOWN),
 			 safe_show(span_of(c.batch.key_ref), SHOWN));
 	if (s->dry_run && c.batch.reuse)

@@ -255,6 +255,13 @@ is "$(get /1 -d 1 -w '%{http_code} ' -o /dev/null "$url/2" -o /dev/null "$url/3"
 is "$(stats OLD '[.requests, .begun, .connections, .dropped_before_read] | join(" ")')" \
 	"3 3 2 1" "drop-before-read: the dropped one is no request"
 
+server_start LEFT --rule 'any => close-silent'
+printf 'GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n' |
+	curl -sS -N --max-time 10 "telnet://127.0.0.1:$LEFT_PORT" >left 2>&1
+is "$(grep -o 'HTTP/1.1 200' left | wc -l) $(stats LEFT '[.requests, .begun, .connections,
+	.dropped_before_read] | join(" ")')" "1 1 1 1 1" \
+	"close-silent: what is on its way to the connection is dropped, too"
+
 # --- the program
 
 status_is 0 "--help explains it" "$BUILD/tests/httpd" --help

@@ -145,6 +145,7 @@ status_is 6 'a taken name too' fsl-file import -n --name rows in.jsonl
 status_is 0 '-n needs no state file' fsl-file -D other.db import -n --name rows in.jsonl
 ok 'and makes none' test ! -e other.db
 status_is 3 '-n writes no bad lines' fsl-file import -n --skip-invalid none.jsonl bad.jsonl
+like "$(cat err)" '3 bad lines would go to none.jsonl$' 'and says where they would go'
 ok 'to their file' test ! -e none.jsonl
 
 # --- all or nothing: killed at any moment

@@ -99,7 +99,7 @@ status_is 0 "-n of a stored file" create -n --reuse "$(field more .input_file_id
 like "$(cat err)" '^fsl-batch: 49 of them would take' "too"
 is "$(sql 'SELECT count(*) FROM batches')" "$count" "and makes nothing"
 status_is 0 "-v without --reuse" create -v more.jsonl
-like "$(cat err)" "^fsl-batch: $(field more .id) has answers to 49 of the same 50 requests; create --reuse" \
+like "$(cat err)" "^fsl-batch: $(field more .id) has answers to 49 of 50 requests; create --reuse" \
 	"says who has most of the answers"
 requests 3 700 >new.jsonl
 status_is 0 "-v, a new input" create -v new.jsonl

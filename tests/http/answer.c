@@ -287,10 +287,9 @@ static enum then ending(const struct action *act, const struct request *r)
 		return THEN_ENDLESS;
 	if (act->has_garbage)
 		return act->keep ? THEN_NEXT : THEN_CLOSE;
-	if (act->drop || act->close || act->close_silent || act->truncate >= 0 ||
-	    !r->keep_alive)
+	if (act->drop || act->close || act->truncate >= 0 || !r->keep_alive)
 		return THEN_CLOSE;
-	return THEN_NEXT;
+	return act->close_silent ? THEN_LEAVE : THEN_NEXT;
 }
 
 /* True if the bytes of an answer are wanted at all. */

@@ -14,6 +14,7 @@ enum mode { MODE_ECHO, MODE_OPENAI, MODE_FIXED };
 enum then {
 	THEN_NEXT,    /* the connection waits for its next request */
 	THEN_CLOSE,
+	THEN_LEAVE,   /* closes its side, and sees what comes after all */
 	THEN_RESET,   /* RST instead of FIN */
 	THEN_HANG,    /* nothing until the client goes */
 	THEN_ENDLESS, /* chunks until the client goes */

@@ -28,6 +28,7 @@ enum state {
 	TRICKLING,
 	HANGING,
 	ENDLESS,
+	LEAVING,  /* our side is closed */
 };
 
 struct conn {
@@ -86,6 +87,15 @@ static void reset(struct server *s, struct conn *c)
 	shut(s, c);
 }
 
+/* Did the client send another request before it saw that we had left? */
+static void look_behind(struct server *s, struct conn *c)
+{
+	if (c->fd < 0 || c->state != LEAVING || c->in.n <= c->at)
+		return;
+	s->record.dropped_before_read++;
+	shut(s, c);
+}
+
 /* The last byte that may be sent of the current answer is sent. */
 static void answered(struct server *s, struct conn *c)
 {
@@ -99,6 +109,13 @@ static void answered(struct server *s, struct conn *c)
 		c->state = READING;
 		if (c->how.then == THEN_CLOSE)
 			shut(s, c);
+		break;
+	case THEN_LEAVE:
+		s->record.answered++;
+		end_request(s, c);
+		c->state = LEAVING;
+		shutdown(c->fd, SHUT_WR);
+		look_behind(s, c);
 		break;
 	case THEN_RESET:
 		reset(s, c);
@@ -401,6 +418,7 @@ void conn_event(struct server *s, struct conn *c, uint32_t events)
 		if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) && !c->eof && !fill(s, c))
 			return;
 	}
+	look_behind(s, c);
 	work(s, c);
 }
 

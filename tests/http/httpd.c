@@ -65,7 +65,8 @@
  *                      that died.  MATCH is of any, reused, every, nth, limit;
  *                      every and nth count the beginnings the rule is asked for
  *     close            answers with Connection: close, then closes
- *     close-silent     closes after the answer, without saying so
+ *     close-silent     closes after the answer, without saying so; a request
+ *                      that was already on its way is dropped as above
  *     truncate=N       N bytes of the announced body, then closes
  *     chunked          in two chunks
  *     trickle=MS       a byte of the body each MS
@@ -90,7 +91,8 @@
  *   given_up      the client left before
  *   connections   that brought a request
  *   in_flight, max_in_flight    arrived whole and not answered yet
- *   dropped_before_read, bytes_in (header and body)
+ *   dropped_before_read   by that rule, or after close-silent
+ *   bytes_in      header and body
  *   models        {"m":{"requests","in_flight","max_in_flight"}} */
 #include <errno.h>
 #include <getopt.h>

@@ -151,9 +151,32 @@ static void telling(void)
 		health_review(scene.health, &f, scene.mono_ms);
 	unit_child(tell, said, sizeof said);
 	CHECK_STR(said, "fsl: warning: a batch is left alone (all_failing): no such model; its requests stay"
-		  " pending\n", "a batch");
+		  " pending\n", "a batch, also one that is gone");
+	known = health_version(scene.health);
+	health_leave(scene.health, 1, BLOCKS_NO_KEY, "key env:K: is empty", scene.mono_ms);
+	log_set(LOG_ERROR, false);
+	unit_child(tell, said, sizeof said);
+	log_set(LOG_NOTE, false);
+	CHECK(strncmp(said, "fsl: batch_", 11) == 0 && strstr(said, " is left alone (key_unresolved): key"
+	      " env:K: is empty; its requests stay pending\n"), "a missing key, with -q, too: %s", said);
 	end();
 }
+
+/* The number of another server, which has been met. */
+static int meet(int64_t url)
+{
+	int64_t batch = rows_batch(&r, 1, 1, 0);
+
+	ROWS_DO(r.raw, "UPDATE batches SET base_url = 'http://' || ?1 WHERE id = ?2", url, batch);
+	rows_begin(&r);
+	rows_must(limiter_begin(scene.limiter, r.db, scene.now_ms, &e) == 0, "limiter_begin", e.msg);
+	const struct limiter_bucket *b = limiter_of_queue(scene.limiter, rows_queue(batch, 1), &e);
+	rows_must(b && rows_commit(&r) == 0, "limiter_of_queue", e.msg);
+	limiter_commit(scene.limiter);
+	return b->origin;
+}
+
+static char what[400];
 
 static const char *reason(void)
 {
@@ -161,6 +184,7 @@ static const char *reason(void)
 	struct ledger_state s = { .block = "old", .block_message = "old" };
 
 	blocks_reason(&scene, &s);
+	snprintf(what, sizeof what, "%s, key %s", s.block_what, s.block_key);
 	snprintf(text, sizeof text, "%s %s", s.block ? s.block : "none", s.block ? s.block_message : "");
 	return text;
 }
@@ -172,16 +196,25 @@ static void reasons(void)
 	ends(1, bucket[0], HTTP_ANSWERED, 401, "bad key");
 	ends(1, bucket[1], HTTP_ANSWERED, 401, "another bad key");
 	CHECK_STR(reason(), "unauthorized bad key", "the first of several");
-	struct health_facts f = { .batch = 2, .bucket = bucket[2], .origin = 5, .code = HTTP_DNS,
+	CHECK_STR(what, "m1 at http://down\\x1b[2j, key none", "what it is, with its key");
+	struct health_facts f = { .batch = 2, .bucket = bucket[2], .origin = meet(1), .code = HTTP_DNS,
 				  .message = "unknown" };
 	for (int i = 0; i < 20; i++)
 		health_review(scene.health, &f, scene.mono_ms);
 	CHECK_STR(reason(), "host_down unknown", "that of a server comes before others");
-	f.origin = 6;
+	f.origin = meet(2);
 	f.message = "unknown too";
 	for (int i = 0; i < 20; i++)
 		health_review(scene.health, &f, scene.mono_ms);
 	CHECK_STR(reason(), "host_down unknown", "the first of those");
+	struct ledger_state s = { .block = NULL };
+	struct health_block h;
+	health_given_up(scene.health, 1, bucket[1], 0, scene.mono_ms, &h);
+	blocks_blame(&scene, &h, &s);
+	CHECK(s.block && strcmp(s.block_message, "another bad key") == 0, "one may be blamed by itself");
+	health_given_up(scene.health, 1, bucket[0], 0, scene.mono_ms, &h);
+	blocks_blame(&scene, &h, &s);
+	CHECK_STR(s.block_message, "another bad key", "that stays, as the first");
 	end();
 }
 

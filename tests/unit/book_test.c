@@ -385,12 +385,12 @@ static void hold(int lines)
 	cycle(20);
 }
 
-/* Until the next probe may start. */
+/* Until the next probe may start; two clocks are rounded on the way. */
 static bool probe_time(void)
 {
 	int64_t next = book_next(book, clock_wall_ms());
 
-	return next > 0 && PROC_UNTIL(clock_wall_ms() >= next);
+	return next > 0 && PROC_UNTIL(clock_wall_ms() >= next + 2);
 }
 
 static void held(void)
@@ -514,24 +514,29 @@ static void keys(void)
 	CHECK_INT(cycle(20), 12, "a batch whose key does not resolve is left alone, others start");
 	CHECK(state->key_missing && strstr(state->error.msg, "FSL_UNIT_NONE"), "why: %s", state->error.msg);
 	CHECK_INT(SQL("SELECT pending FROM batches WHERE id = ?1", without), 3, "its requests are pending");
+	CHECK_INT(SQL("SELECT bucket = 0 AND reason = 'key_unresolved' AND instr(message, 'FSL_UNIT_NONE') > 0"
+		      " AND next_ms IS NULL FROM blocks WHERE batch = ?1", without), 1,
+		  "and why is in the file, for others");
 	roll_back();
 	CHECK(state->key_missing, "a rollback does not forget it");
 	answers(1, 401); /* line 1, with the key */
 	cycle(0);
 	CHECK_STR(ROWS_TEXT(raw, "SELECT k.reason || ' ' || b.key_ref FROM blocks k JOIN buckets b ON"
-			    " b.id = k.bucket"), "unauthorized env:FSL_UNIT_KEY",
+			    " b.id = k.bucket WHERE k.batch = 0"), "unauthorized env:FSL_UNIT_KEY",
 		  "401 with a key: its bucket is left alone at once");
 	CHECK_INT(state->failures, 0, "and the request does not fail");
 	answers(5, 401);
 	answers(5, 401); /* to the other origin, which gets no key */
 	cycle(0);
-	CHECK_INT(SQL("SELECT count(*) FROM blocks"), 1, "401 of a server that gets none: five are not enough");
+	CHECK_INT(SQL("SELECT count(*) FROM blocks WHERE batch = 0"), 1, "401 of a server that gets none: five are not enough");
 	CHECK_INT(state->failures, 5, "and fail");
 	CHECK_INT(SQL("SELECT completed FROM batches WHERE id = ?1", with), 0, "none has completed");
 	CHECK_INT(book_open(book, &e), 1, "the other origin's model is open");
 	answers(1, 200);
 	cycle(20);
 	CHECK_INT(book_open(book, &e), 0, "what is left is left alone: without a key, or with a bad one");
+	CHECK(strcmp(state->block, "key_unresolved") == 0 && strstr(state->block_what, "batch_") &&
+	      strcmp(state->block_key, "") == 0, "the state names the first: %s", state->block_what);
 	close_all();
 }
 

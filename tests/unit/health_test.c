@@ -59,7 +59,7 @@ static void started(void)
 
 static bool given_up(void)
 {
-	return health_given_up(h, 1, 1, 0, now);
+	return health_given_up(h, 1, 1, 0, now, NULL);
 }
 
 static const char *reason(void)
@@ -267,7 +267,7 @@ static void giving_up(void)
 	CHECK(given_up() && room() == 0, "then it is, and nothing starts");
 	CHECK_INT(health_next(h, now), -1, "and nothing is waited for");
 	CHECK(health_block(h, 0, now, &b) && b.given_up && b.next_ms == 0, "it is told so");
-	CHECK(!health_given_up(h, 1, 1, 3, now), "others are not");
+	CHECK(!health_given_up(h, 1, 1, 3, now, NULL), "others are not");
 	now += HOUR_MS;
 	CHECK(given_up(), "it stays so");
 	review(answer(200), 1);
@@ -537,6 +537,28 @@ static void messages(void)
 	CHECK(bad == 0 && shortest >= HEALTH_MESSAGE - 4, "a long one is cut, not within a character");
 }
 
+static void leaving(void)
+{
+	struct health_block b;
+
+	fresh((struct health_options){ .retry = true });
+	CHECK(health_leave(h, 1, "no_key", "no key", now), "a batch that cannot be sent is left");
+	CHECK(!health_leave(h, 1, "no_key", "no key", now + 5), "once");
+	CHECK(room() == 0 && given_up() && health_next(h, now) == -1, "at once, for all of the run");
+	CHECK(health_block(h, 0, now, &b) && b.batch == 1 && strcmp(b.reason, "no_key") == 0 &&
+	      strcmp(b.message, "no key") == 0 && b.next_ms == 0 && b.given_up && b.since_ms == now &&
+	      b.number == health_version(h), "and it is told why");
+	CHECK(health_given_up(h, 1, 1, 0, now, &b) && b.batch == 1 && strcmp(b.reason, "no_key") == 0,
+	      "also to who asks whether it is given up");
+	CHECK(health_room(h, 2, 1, 0, now) == INT32_MAX && !health_given_up(h, 2, 1, 0, now, &b),
+	      "other batches go on");
+	review(answer(200), 1);
+	now += HOUR_MS;
+	CHECK(room() == 0 && given_up(), "neither success nor time lifts it");
+	review(none(HTTP_CONNECT), HEALTH_SILENT);
+	CHECK(health_given_up(h, 1, 1, 0, now, &b) && b.batch == 1, "a server that is only held is not why");
+}
+
 int main(void)
 {
 	nothing();
@@ -550,6 +572,7 @@ int main(void)
 	without_hold();
 	several();
 	messages();
+	leaving();
 	health_free(h);
 	return unit_done();
 }

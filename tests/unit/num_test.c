@@ -212,6 +212,19 @@ static void portion(const char *text, int64_t total, int64_t want, const char *r
 	CHECK_INT(got, want, "%s: how many", rule);
 }
 
+static void nouns(void)
+{
+	char buf[NUM_BUF];
+
+	CHECK_STR(num_of(1, "request", buf), "1 request", "one");
+	CHECK_STR(num_of(0, "request", buf), "0 requests", "none are many");
+	CHECK_STR(num_of(12345, "line", buf), "12,345 lines", "many, as num_count() has them");
+	CHECK_STR(num_of(1, "batch", buf), "1 batch", "one with ch");
+	CHECK_STR(num_of(2, "batch", buf), "2 batches", "many of them");
+	CHECK_STR(num_of(INT64_MIN, "twelve bytch", buf),
+		  "-9,223,372,036,854,775,808 twelve bytches", "the longest fits");
+}
+
 static void portions(void)
 {
 	portion("0", 50, 0, "none");
@@ -237,6 +250,7 @@ static void portions(void)
 int main(void)
 {
 	portions();
+	nouns();
 	integers();
 	decimals();
 	durations();

@@ -171,7 +171,7 @@ static void test_finished(void)
 	CHECK(batch_of(text, &plain, &o) == id && o.finished && !o.resumed, "it has ended");
 	CHECK(batch_of(text, &plain, &retry) == id && !retry.finished && retry.reopened == 1,
 	      "--retry-failed: what failed is open again");
-	is_told(&retry, id, "1 requests", "reopened");
+	is_told(&retry, id, "1 request that had failed is sent", "reopened");
 	CHECK(batch_of(text, &plain, &retry) == id && retry.resumed, "once");
 	fixture_must(ending_cancel(db, id, false, &e) == 1, "ending_cancel", &e);
 	CHECK(batch_of(text, &plain, &o) == id && o.finished, "it was cancelled");

@@ -121,13 +121,13 @@ static void test_reuse(void)
 	char said[2000];
 
 	CHECK_INT(unit_child(reuse, said, sizeof said), 0, "create, again, --reuse");
-	CHECK(strstr(said, "1:fsl: batch_") && strstr(said, " has answers to 1 of the same 1 requests;"
+	CHECK(strstr(said, "1:fsl: batch_") && strstr(said, " has answers to 1 of 1 request;"
 	      " create --reuse would take them\n2:"), "without --reuse: who has the answers");
 	CHECK(strstr(said, "\nfsl: 1 of them would take answers that were given before\n3:"),
 	      "a dry run tells what would be taken, of a path");
 	CHECK(strstr(said, "\nfsl: 1 of them would take answers that were given before\n4:"),
 	      "and of a stored file");
-	CHECK(strstr(said, "4:fsl: 1 of 1 requests take answers that were given before\n"),
+	CHECK(strstr(said, "4:fsl: 1 of 1 request takes answers that were given before\n"),
 	      "--reuse: what was");
 	CHECK(strstr(said, "5:6:") != NULL, "but not off a terminal without -v");
 }
