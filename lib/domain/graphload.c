@@ -28,14 +28,15 @@ static bool col_id(struct stmt *q, int i, struct id *out)
 	return v.n == ID_BYTES;
 }
 
-/* As long as so far, for as many as are left. */
+/* As long as so far, for as many as are left; whole seconds. */
 static int64_t left_of(const struct graph_node *v, int64_t since_ms, int64_t now_ms)
 {
 	int64_t settled = v->done + v->failed;
 
 	if (since_ms == 0 || settled == 0 || now_ms <= since_ms || v->state != STATE_RUNNING)
 		return -1;
-	return (int64_t)((double)(now_ms - since_ms) / (double)settled * (double)(v->total - settled));
+	return (int64_t)((double)(now_ms - since_ms) / (double)settled * (double)(v->total - settled)) /
+	       1000 * 1000;
 }
 
 static void read_node(struct stmt *q, struct graph *g, int64_t now_ms)

@@ -128,6 +128,7 @@ void picdot_write(const struct graph *g, const struct picture *p, struct str *ou
 	}
 	add_limits(out, g);
 	str_addz(out, "];\n\tnode [shape=box, style=filled, fillcolor=\"#ffffff\", penwidth=2,"
+		      " margin=\"0.15,0.08\","
 		      " fontname=\"Helvetica,Arial,sans-serif\", fontsize=14];\n"
 		      "\tedge [color=\"#606060\"];\n");
 	for (uint32_t i = 0; i < g->n_nodes; i++)

@@ -147,7 +147,7 @@ static void add_bar(struct svg *s, const struct graph_node *v, double x, double 
 
 	if (s->p->progress && v->has_batch && v->total > 0 && v->done > 0)
 		str_addf(s->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>", x,
-			 y - BAR, w * (double)v->done / (double)v->total, BAR, c->line);
+			 y - BAR - 1, w * (double)v->done / (double)v->total, BAR, c->line);
 }
 
 /* The lines of s->text, around the middle. */
