@@ -37,7 +37,8 @@ INCLUDE = -Ilib -I$B
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(INCLUDE) $(WARNINGS) $(HARDENING) \
 	$(CPPFLAGS) $(CFLAGS) $(SANITIZE)
 LINK = $(CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(CFLAGS) $(SANITIZE) $(LDFLAGS)
-LIBS = -lsqlite3 -lcurl -lcjson -luuid -lxxhash -lpthread
+LIBS = -lsqlite3 -lcurl -lcjson -luuid -lxxhash -lpthread -lm
+$B/fletcher-dot: private LIBS += -lgvc -lcgraph
 
 # The directories say what is built: nothing is listed by name.
 objects = $(patsubst %.c,$B/obj/%.o,$(wildcard $1))

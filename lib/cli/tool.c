@@ -32,7 +32,7 @@ static const char *const colors[] = { "auto", "always", "never", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
 /* --plain is the opposite of --json: they share what they set. */
-static const struct opt common_options[] = {
+static struct opt common_options[] = {
 	{ .kind = OPT_TEXT, .letter = 'D', .name = "db", .dst = &common.db,
 	  .arg = "FILE", .help = "state file", .env = "FSL_DB",
 	  .dflt = "$XDG_STATE_HOME/fsl/fsl.db, else ~/.local/state/fsl/fsl.db" },
@@ -290,6 +290,16 @@ static const struct opt **all_options(const struct tool_program *p)
 	return all;
 }
 
+/* A program without verbs may have an option of its own in place of a common one. */
+static void give_way(const struct opt *own)
+{
+	const struct opt *const table[] = { own, NULL };
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(common_options); i++)
+		if (!common_options[i].name || !opt_named(table, span_of(common_options[i].name)))
+			common_options[n++] = common_options[i];
+}
+
 /* Everything struct tool has from the options. */
 static int settle(struct tool *t, struct err *e)
 {
@@ -424,6 +434,8 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 static int run(const struct tool_program *p, struct tool *t, int argc, char **argv,
 	       struct err *e)
 {
+	if (!p->verbs[0].name && p->verbs[0].options)
+		give_way(p->verbs[0].options);
 	if (argc == 2 && strcmp(argv[1], "--list-options") == 0)
 		return print_options(p, e);
 	if (!p->verbs[0].name)

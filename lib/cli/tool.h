@@ -8,7 +8,9 @@
  * Common options of every program, their values in struct tool:
  *   -D --db, --json, --plain, --columns, -q --quiet, -v --verbose,
  *   --color, --progress, --log-format, --config, -h --help, -V --version.
- * They may stand before the verb too; a verb's own options stand behind it.
+ * They may stand before the verb too; a verb's own options stand behind it.  In
+ * a program without verbs an option of its own takes the place of the common one
+ * of that name; what struct tool has of it is then the default.
  *
  * "PROGRAM help [VERB]" is "PROGRAM [VERB] --help".  "PROGRAM --list-options"
  * is for `make lint`: a line per option, "VERB<TAB>--name<TAB>-x<TAB>ARG";
