@@ -16,6 +16,7 @@
 #include "domain/event.h"
 #include "domain/exchange.h"
 #include "domain/file.h"
+#include "domain/graphload.h"
 #include "domain/forecast.h"
 #include "domain/importrows.h"
 #include "domain/lease.h"
@@ -53,7 +54,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "model_sql", &model_sql }, { "queue_sql", &queue_sql }, { "request_sql", &request_sql },
 	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
-	{ "reuse_sql", &reuse_sql },
+	{ "reuse_sql", &reuse_sql }, { "graphload_sql", &graphload_sql },
 	{ "ending_sql", &ending_sql }, { "race_sql", &race_sql }, { "recall_sql", &recall_sql },
 	{ "cascade_sql", &cascade_sql }, { "chosen_sql", &chosen_sql },
 	{ "dataset_sql", &dataset_sql }, { "event_sql", &event_sql },
