@@ -31,7 +31,7 @@ static void shape(void)
 	CHECK_STR(ROWS_TEXT(raw, "SELECT group_concat(name) FROM (SELECT name FROM pragma_table_list"
 			    " WHERE schema = 'main' AND type = 'table' AND strict ORDER BY name)"),
 		  "answers,attempts,batches,blocks,buckets,data_products,dataset_texts,datasets,"
-		  "dependencies,events,file_models,files,flights,lines,models,product_texts,queues,races,"
+		  "dependencies,events,file_models,files,flights,lines,models,product_outputs,product_texts,queues,races,"
 		  "recalls,requests,retired_runs,shares,templates,usage,workers",
 		  "the tables, all of them STRICT");
 	CHECK_INT(ROWS_INT(raw, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"

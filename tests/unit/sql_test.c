@@ -26,6 +26,7 @@
 #include "domain/planjson.h"
 #include "domain/product.h"
 #include "domain/publishrows.h"
+#include "domain/produce.h"
 #include "domain/queue.h"
 #include "domain/race.h"
 #include "domain/reach.h"
@@ -55,6 +56,7 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "result_sql", &result_sql }, { "roster_sql", &roster_sql }, { "select_sql", &select_sql },
 	{ "tally_sql", &tally_sql }, { "usage_sql", &usage_sql }, { "worker_sql", &worker_sql },
 	{ "reuse_sql", &reuse_sql }, { "graphload_sql", &graphload_sql },
+	{ "produce_sql", &produce_sql },
 	{ "ending_sql", &ending_sql }, { "race_sql", &race_sql }, { "recall_sql", &recall_sql },
 	{ "cascade_sql", &cascade_sql }, { "chosen_sql", &chosen_sql },
 	{ "dataset_sql", &dataset_sql }, { "event_sql", &event_sql },
