@@ -39,7 +39,7 @@ static void stored(void)
 	CHECK_INT(g.nodes[1].level, 1, "settled");
 	CHECK(!g.nodes[0].has_batch && !g.nodes[0].has_run && !g.nodes[0].link.p, "no batch, run, link");
 	CHECK(plans_update(&p, "plan", "a=success") == 0 && plans_do(&p, "disable", "plan", "b") == 0 &&
-	      steer_pause(&p.s, "plan", true, &p.e) == 0, "something moves");
+	      steer_pause(&p.s, "plan", true, &p.e) >= 0, "something moves");
 	CHECK_STR(load("plan", &g), "c b a c>b a>b", "disabled products are there");
 	CHECK(g.paused, "paused");
 	CHECK(g.nodes[1].state == STATE_DISABLED && g.nodes[2].state == STATE_SUCCESS, "states again");
