@@ -101,7 +101,6 @@ static int lay_out(const char *type, const struct picture *p, struct err *e)
 {
 	struct str names CLEANUP(str_release) = STR_INIT, dot CLEANUP(str_release) = STR_INIT;
 	char n[NUM_BUF], max[NUM_BUF];
-
 	if (graph.n_nodes > asked.max_nodes) {
 		err_set(e, ERR_STATE, "%s data products are too many to lay out (--max-nodes %s)",
 			num_count(graph.n_nodes, n), num_count(asked.max_nodes, max));
@@ -220,11 +219,11 @@ static int load(const struct tool *t, const char *type, struct err *e)
 	return strcmp(type, "html") != 0 ? 0 : planjson_read(db, operand, PLANJSON_FILE, &plan_text, e);
 }
 
-static int write_picture(const char *type, struct err *e)
+static int write_picture(const char *type, bool progress, struct err *e)
 {
 	const struct picture p = {
 		.theme = asked.theme, .top_down = asked.rankdir == 1, .legend = asked.legend,
-		.progress = asked.progress && strcmp(asked.progress, "words") == 0, .title = asked.title,
+		.progress = progress, .title = asked.title,
 	};
 
 	if (picform_write(type, &graph, &p, &text))
@@ -246,18 +245,19 @@ static int list_formats(struct err *e)
 static int run_dot(struct tool *t, struct err *e)
 {
 	bool json = t->format_given && t->format == TOOL_JSON;
+	int progress = dot_progress(&asked, e);
 	const char *type = picform_of(asked.type ? asked.type : json ? "json" : NULL, asked.output);
 
 	if (asked.formats)
 		return list_formats(e);
 	if (t->n_operands == 0)
 		return err_set(e, ERR_USAGE, "an operand is missing: DATASET|FILE|-");
-	if (load(t, type, e) < 0)
+	if (progress < 0 || load(t, type, e) < 0)
 		return -1;
 	if (!asked.all)
 		subgraph_live(&graph);
 	if ((asked.select.n > 0 && subgraph_select(&graph, asked.select.v, asked.select.n, e) < 0) ||
-	    write_picture(type, e) < 0)
+	    write_picture(type, progress > 0, e) < 0)
 		return -1;
 	if (gv.complaints.n > 0 && t->verbose > 0)
 		log_note("Graphviz: %s", safe_show(str_span(&gv.complaints), 200));

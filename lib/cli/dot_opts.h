@@ -9,6 +9,7 @@
 #ifndef FSL_CLI_DOT_OPTS_H
 #define FSL_CLI_DOT_OPTS_H
 
+#include "base/safe.h"
 #include "cli/opt.h"
 
 enum { DOT_MAX_NODES = 5000 };
@@ -56,5 +57,18 @@ static const char *const dot_rankdirs[] = { "LR", "TB", NULL };
 	  .help = "a value for a parameter of a plan file" }, \
 	{ .kind = OPT_FLAG, .name = "formats", .dst = &(a).formats, \
 	  .help = "list the types that can be written here" },
+
+/* --progress: 1 words, 0 none; ERR_USAGE. */
+static inline int dot_progress(const struct dot_asked *a, struct err *e)
+{
+	static const char *const none[] = { "none", "auto", "bar", "json" };
+	struct span v = span_of(a->progress ? a->progress : "none");
+
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		if (span_is(v, none[i]) || span_starts(v, "json:"))
+			return 0;
+	return span_is(v, "words") ? 1 : err_set(e, ERR_USAGE, "--progress: '%s' is not one of words, none",
+						 safe_show(v, 60));
+}
 
 #endif

@@ -46,6 +46,23 @@ const char *picture_sign(enum state s)
 	return s == STATE_NONE ? "" : signs[s];
 }
 
+/* As safe_text(), and without the two codes that are no characters of XML. */
+static void add_safe(struct str *out, struct span v)
+{
+	size_t from = 0, at = 0;
+
+	for (; at + 3 <= v.n; at++) {
+		if (memcmp(v.p + at, "\xef\xbf\xbe", 3) != 0 && memcmp(v.p + at, "\xef\xbf\xbf", 3) != 0)
+			continue;
+		safe_text(out, (struct span){ v.p + from, at - from });
+		str_addf(out, "\\xef\\xbf\\x%x", (unsigned char)v.p[at + 2]);
+		at += 2;
+		from = at + 1;
+	}
+	if (from < v.n)
+		safe_text(out, (struct span){ v.p + from, v.n - from });
+}
+
 void picture_cut(struct str *out, struct span v, size_t max)
 {
 	size_t at = 0, n = 0;
@@ -55,8 +72,7 @@ void picture_cut(struct str *out, struct span v, size_t max)
 		at += len > 0 ? len : 1;
 		n++;
 	}
-	if (v.p)
-		safe_text(out, (struct span){ v.p, at });
+	add_safe(out, (struct span){ v.p, at });
 	if (at < v.n)
 		str_addz(out, "…");
 }
@@ -145,10 +161,8 @@ void picture_xml(struct str *out, struct span v)
 			str_addz(out, names[found - special]);
 		else if (len == 1 && code == '\n')
 			str_addc(out, '\n');
-		else if (len > 0 && (code == 0xfffe || code == 0xffff)) /* no characters of XML 1.0 */
-			str_addz(out, code == 0xfffe ? "\\xef\\xbf\\xbe" : "\\xef\\xbf\\xbf");
 		else
-			safe_text(out, (struct span){ v.p + at, len > 0 ? len : 1 });
+			add_safe(out, (struct span){ v.p + at, len > 0 ? len : 1 });
 		len += len == 0;
 	}
 }

@@ -134,7 +134,7 @@ server_start API --mode openai --rule 'header~"Idempotency-Key: -r" => status=20
 export FSL_BASE_URL="$API_URL"
 
 for page in fsl.7 fsl-file.1 fsl-batch.1 fsl-run.1 fsl-jsonl.5 fletcher-plan.1 fletcher-plan.5 \
-	README.md; do
+	fletcher-dot.1 README.md; do
 	run_examples
 done
 is "$(wc -l <README.md/out.jsonl)" 20 "README.md: every request has succeeded in the end"
@@ -154,7 +154,7 @@ in_code() {
 		sed -n 's/SIGHUP/129/p; s/SIGINT/130/p; s/SIGTERM/143/p'
 }
 is "$(statuses fsl.7)" "$(in_code | sort -nu)" "fsl(7): the table of exit statuses is that of the code"
-for page in fsl-file.1 fsl-batch.1 fsl-run.1 fletcher-plan.1; do
+for page in fsl-file.1 fsl-batch.1 fsl-run.1 fletcher-plan.1 fletcher-dot.1; do
 	statuses fsl.7 >table
 	is "$(statuses $page | grep -vxFf table)" "" "$page: every exit status is in the table"
 	ok "$page: lists exit statuses" [ "$(statuses $page | wc -l)" -gt 5 ]
