@@ -358,6 +358,15 @@ CREATE TABLE product_texts (
   passback    TEXT                          -- JSON of its last run
 ) STRICT;
 
+-- Product outputs: what the command of a product with compute exec has written,
+-- byte for byte; its children read it.  It need not be JSONL, so it is no file
+-- with lines; the answers of a batch stay where they are.
+CREATE TABLE product_outputs (
+  product INTEGER PRIMARY KEY REFERENCES data_products (id) ON DELETE CASCADE,
+  run_id  BLOB NOT NULL CHECK (length(run_id) = 16), -- whose output it is; of another run: out of date
+  body    BLOB NOT NULL
+) STRICT;
+
 -- Retired runs: those whose reports come too late, as the product was cleared
 -- or has another run since.
 CREATE TABLE retired_runs (

@@ -60,7 +60,7 @@ static int find_one(struct tool *t, const char *operand, void *ctx, struct err *
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	(void)t;
-	return batch_find(db, operand, &b, e) < 0 ? -1 : named(ctx, &b, e);
+	return batchset_find(db, operand, &b, e) < 0 ? -1 : named(ctx, &b, e);
 }
 
 /* Calls fn for each operand; without operands, for every batch.  Its context
@@ -221,7 +221,7 @@ static int run_inspect(struct tool *t, struct err *e)
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 	struct str text CLEANUP(str_release) = STR_INIT;
 	int form = curl ? EXCHANGE_CURL : t->format == TOOL_JSON ? EXCHANGE_JSON : EXCHANGE_TEXT;
-	if (open_db(t, e) < 0 || batch_find(db, t->operands[0], &b, e) < 0 ||
+	if (open_db(t, e) < 0 || batchset_find(db, t->operands[0], &b, e) < 0 ||
 	    exchange_inspect(db, &b, span_of(t->operands[1]), attempt, form, &text, e) < 0)
 		return -1;
 	return tool_print(str_span(&text), e);

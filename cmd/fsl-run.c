@@ -92,18 +92,26 @@ static int print_summary(const struct report *r, const struct run_summary *s, in
 	return 0;
 }
 
-static int send_batches(struct tool *t, const int64_t *ids, int n, const char *what,
+static int send_batches(struct tool *t, const struct batchset *set, const char *what,
 			struct err *e)
 {
+	bool named = set->n + set->n_datasets > 0;
+	const int64_t none = 0;
 	struct send defaults CLEANUP(send_release) = SEND_INIT;
 	struct run_summary sum CLEANUP(run_release) = { 0 };
 	struct report report = { 0 };
 
 	if (create_send(&create, &defaults, e) < 0)
 		return -1;
+	const struct planner_options plans = {
+		.db_path = t->db, .user = user_name(), .allow_exec = asked.allow_exec,
+		.datasets = set->datasets, .n_datasets = set->n_datasets,
+	};
 	struct session s = {
 		.run = {
-			.batches = ids, .n_batches = n, .user = asked.all_users ? NULL : user_name(),
+			.batches = set->n ? set->ids : named ? &none : NULL, .n_batches = set->n,
+			.plans = !asked.no_plans && (!named || set->n_datasets) ? &plans : NULL,
+			.user = asked.all_users ? NULL : user_name(),
 			.defaults = &defaults, .version = FSL_VERSION, .grace_ms = asked.grace_ms,
 			.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
 				  .cacert = asked.cacert, .proxy = asked.proxy },
@@ -162,14 +170,15 @@ static int one_shot(struct tool *t, struct err *e)
 			  &b, e) < 0)
 		return -1;
 	batch_id_text(b.uuid, id)[SHOWN_ID] = '\0';
-	int status = send_batches(t, &b.id, 1, id, e);
+	const struct batchset set = { .ids = &b.id, .n = 1 };
+	int status = send_batches(t, &set, id, e);
 	return status < 0 || oneshot_end(&o, db, b.id, e) < 0 ? -1 : status;
 }
 
 static int add_named(struct tool *t, const char *operand, void *set, struct err *e)
 {
 	(void)t;
-	return batchset_add(db, set, operand, e) < 0 ? -1 : EXIT_OK;
+	return batchset_add_any(db, set, operand, e) < 0 ? -1 : EXIT_OK;
 }
 
 /* What would be ignored silently, and was meant. */
@@ -223,10 +232,13 @@ static int run_named(struct tool *t, struct err *e)
 	if (asked.workers)
 		return list_workers(t, e);
 	int missing = tool_each(t, add_named, &set, e);
-	if (missing < 0 || (t->n_operands > 0 && set.n == 0))
+	if (missing < 0 || (t->n_operands > 0 && set.n + set.n_datasets == 0))
 		return missing;
+	if (set.n_datasets > 0 && (asked.dry_run || asked.no_plans))
+		return err_set(e, ERR_USAGE, "%s takes no datasets: what they send is not known "
+			       "before they run", asked.dry_run ? "-n" : "--no-plans");
 	int status = asked.dry_run ? preview(t, NULL, &set, e)
-			: send_batches(t, set.n ? set.ids : NULL, set.n, "sending", e);
+			: send_batches(t, &set, "sending", e);
 	return status < 0 || missing < status ? status : missing;
 }
 
@@ -257,8 +269,8 @@ static int run(struct tool *t, struct err *e)
 }
 
 static const struct tool_verb verbs[] = {
-	{ .operands = "[BATCH...]", .max_operands = -1,
-	  .summary = "send the requests of batches until none is left",
+	{ .operands = "[BATCH|DATASET...]", .max_operands = -1,
+	  .summary = "send the requests of batches, and run plans, until nothing is left",
 	  .options = options, .run = run },
 	{ 0 },
 };

@@ -25,7 +25,7 @@ struct run_opts {
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
 	const char *cacert, *proxy;
 	int exclusive;
-	bool workers, labels;
+	bool workers, labels, allow_exec, no_plans;
 	bool dry_run;
 	const char *prices;     /* a file */
 	int64_t max_cost_micro; /* millionths of a dollar; -1: no limit */
@@ -91,6 +91,10 @@ struct run_opts {
 	  .arg = "fail|skip|wait", .choices = run_exclusive, .bare = "fail", \
 	  .help = "if another worker lives on the state file: exit 75, or exit 0 without a " \
 		  "word, or wait for its end" }, \
+	{ .kind = OPT_FLAG, .name = "allow-exec", .dst = &(a).allow_exec, \
+	  .help = "run the commands of plans too" }, \
+	{ .kind = OPT_FLAG, .name = "no-plans", .dst = &(a).no_plans, \
+	  .help = "start no data products" }, \
 	{ .kind = OPT_FLAG, .name = "workers", .dst = &(a).workers, \
 	  .help = "list the workers that live, and exit" }, \
 	{ .kind = OPT_FLAG, .name = "fusillade-headers", .dst = &(a).labels, \

@@ -355,6 +355,8 @@ static int show(struct batchrows *r, const struct batch_new *n, const struct fil
 	if (stmt_run(&q, e) < 0 || batchrows_show(r, f->id, e) < 0)
 		return -1;
 	stmt_end(&q);
+	if (n->shown && n->shown(n->ctx, r->db, r->id, e) < 0)
+		return -1;
 	return tx_commit(&tx, e);
 }
 

@@ -92,6 +92,10 @@ struct batch_new {
 	int64_t window_ms;     /* from when it is whole to its expiry; 0: none */
 	const struct send *send;
 	struct reuse *reuse;   /* domain/reuse.h; NULL: every request is sent */
+	/* Called in the transaction that shows it, with its row; -1: there will be
+	 * no batch.  May be NULL. */
+	int (*shown)(void *ctx, struct db *db, int64_t batch, struct err *e);
+	void *ctx;
 };
 
 /* XXH3-128 over input, base URL, endpoint, headers and key reference: the

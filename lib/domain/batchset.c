@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/dataset.h"
+#include "domain/product.h"
 
 void batchset_release(struct batchset *s)
 {
@@ -12,14 +14,23 @@ void batchset_release(struct batchset *s)
 		batch_release(&s->v[--s->n]);
 	free(s->v);
 	free(s->ids);
+	free(s->datasets);
 	*s = (struct batchset)BATCHSET_INIT;
+}
+
+int batchset_find(struct db *db, const char *operand, struct batch *out, struct err *e)
+{
+	if (!strchr(operand, '/'))
+		return batch_find(db, operand, out, e);
+	int64_t id = product_batch(db, operand, e);
+	return id < 0 ? -1 : batch_get(db, id, out, e);
 }
 
 int batchset_add(struct db *db, struct batchset *s, const char *operand, struct err *e)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
 
-	if (batch_find(db, operand, &b, e) < 0)
+	if (batchset_find(db, operand, &b, e) < 0)
 		return -1;
 	for (int i = 0; i < s->n; i++)
 		if (s->ids[i] == b.id)
@@ -30,6 +41,35 @@ int batchset_add(struct db *db, struct batchset *s, const char *operand, struct 
 	s->v[s->n++] = b;
 	b = (struct batch)BATCH_INIT;
 	return 0;
+}
+
+static int add_dataset(struct db *db, struct batchset *s, const char *operand, struct err *e)
+{
+	struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+
+	if (dataset_find(db, operand, &d, e) < 0)
+		return -1;
+	for (int i = 0; i < s->n_datasets; i++)
+		if (s->datasets[i] == d.id)
+			return 0;
+	s->datasets = mem_room(s->datasets, (size_t)s->n_datasets, sizeof *s->datasets);
+	s->datasets[s->n_datasets++] = d.id;
+	return 0;
+}
+
+int batchset_add_any(struct db *db, struct batchset *s, const char *operand, struct err *e)
+{
+	struct err none = ERR_INIT;
+
+	if (batchset_add(db, s, operand, e) == 0)
+		return 0;
+	if (e->code != ERR_NOTFOUND || strchr(operand, '/'))
+		return -1;
+	if (add_dataset(db, s, operand, &none) == 0)
+		return 0;
+	if (none.code != ERR_NOTFOUND)
+		*e = none;
+	return -1;
 }
 
 int batchset_statuses(const char *list, unsigned *bits, struct err *e)

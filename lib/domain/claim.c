@@ -5,14 +5,22 @@
 
 #include "base/mem.h"
 
-enum { Q_OPEN, Q_ONE, Q_ALL_OPEN, Q_ONE_OPEN, Q_QUEUES };
+enum { Q_OPEN, Q_ONE, Q_OF, Q_ALL_OPEN, Q_ONE_OPEN, Q_OPEN_OF, Q_QUEUES };
+
+/* The batches of the products of a dataset that are queued or running. */
+#define OF_DATASET \
+	" FROM data_products p CROSS JOIN batches b ON b.id = p.batch WHERE p.dataset = ?1" \
+	" AND p.state IN (1, 2) AND p.state IN (1, 2, 4)"
+
 static const char *const texts[] = {
 	[Q_OPEN] = "SELECT id, priority, expires_ms FROM batches WHERE status IN (1, 5)"
 		   " AND status = 1 AND (?1 IS NULL OR user = ?1)",
 	[Q_ONE] = "SELECT id, priority, expires_ms FROM batches WHERE id = ?1 AND status = 1",
+	[Q_OF] = "SELECT b.id, b.priority, b.expires_ms" OF_DATASET " AND b.status = 1",
 	[Q_ALL_OPEN] = "SELECT id, processing FROM batches WHERE status IN (1, 5)"
 		       " AND (?1 IS NULL OR user = ?1)",
 	[Q_ONE_OPEN] = "SELECT id, processing FROM batches WHERE id = ?1 AND status IN (1, 5)",
+	[Q_OPEN_OF] = "SELECT b.id, b.processing" OF_DATASET " AND b.status IN (1, 5)",
 	[Q_QUEUES] = "SELECT id FROM queues WHERE batch = ?1 AND pending > 0",
 };
 const struct stmt_set claim_sql = { "claim", texts, ARRAY_LEN(texts) };
@@ -20,6 +28,8 @@ const struct stmt_set claim_sql = { "claim", texts, ARRAY_LEN(texts) };
 struct claim {
 	int64_t *wanted;         /* NULL: by user */
 	int n_wanted;
+	int64_t *datasets;       /* with `wanted`: and what their products send */
+	int n_datasets;
 	char *user;
 	struct claim_gate gate;
 	struct source *sources;  /* in order of their turn */
@@ -52,6 +62,14 @@ struct claim *claim_new(const int64_t *batches, int n, const char *user)
 	return c;
 }
 
+void claim_datasets(struct claim *c, const int64_t *datasets, int n)
+{
+	for (int i = 0; i < n; i++) {
+		c->datasets = mem_room(c->datasets, (size_t)c->n_datasets, sizeof *c->datasets);
+		c->datasets[c->n_datasets++] = datasets[i];
+	}
+}
+
 void claim_limit(struct claim *c, claim_room_fn *room, void *ctx)
 {
 	c->gate = (struct claim_gate){ room, ctx };
@@ -72,6 +90,7 @@ void claim_free(struct claim *c)
 	claim_forget(c);
 	free(c->sources);
 	free(c->wanted);
+	free(c->datasets);
 	free(c->user);
 	free(c);
 }
@@ -116,6 +135,12 @@ int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void
 		if (count_open(db, &q, given_up, ctx, &n, e) < 0)
 			return -1;
 	}
+	for (int i = 0; i < c->n_datasets; i++) {
+		STMT(q, db, &claim_sql, Q_OPEN_OF);
+		stmt_int(&q, 1, c->datasets[i]);
+		if (count_open(db, &q, given_up, ctx, &n, e) < 0)
+			return -1;
+	}
 	if (!c->wanted) {
 		STMT(q, db, &claim_sql, Q_ALL_OPEN);
 		stmt_textz(&q, 1, c->user);
@@ -123,6 +148,15 @@ int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void
 			return -1;
 	}
 	return n;
+}
+
+/* A batch may be named, and be that of a product. */
+static bool has_source(const struct claim *c, int64_t batch)
+{
+	for (int i = 0; c->n_datasets > 0 && i < c->n_sources; i++)
+		if (c->sources[i].batch == batch)
+			return true;
+	return false;
 }
 
 /* Reads the open batches that the query gives. */
@@ -134,6 +168,8 @@ static int read_sources(struct claim *c, struct db *db, struct stmt *q, struct e
 		struct source s = { .batch = stmt_col_int(q, 0), .priority = stmt_col_int(q, 1),
 				    .expires = stmt_col_null(q, 2) ? INT64_MAX
 								   : stmt_col_int(q, 2) };
+		if (has_source(c, s.batch))
+			continue;
 		if (c->n_sources == c->cap_sources) {
 			c->cap_sources = c->cap_sources ? c->cap_sources * 2 : 8;
 			c->sources = mem_resize(c->sources, (size_t)c->cap_sources,
@@ -179,6 +215,12 @@ static int refresh(struct claim *c, struct db *db, struct err *e)
 		for (int i = 0; i < c->n_wanted; i++) {
 			STMT(q, db, &claim_sql, Q_ONE);
 			stmt_int(&q, 1, c->wanted[i]);
+			if (read_sources(c, db, &q, e) < 0)
+				return -1;
+		}
+		for (int i = 0; i < c->n_datasets; i++) {
+			STMT(q, db, &claim_sql, Q_OF);
+			stmt_int(&q, 1, c->datasets[i]);
 			if (read_sources(c, db, &q, e) < 0)
 				return -1;
 		}

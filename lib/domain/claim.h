@@ -23,6 +23,9 @@ struct claim;
 /* `batches`: the rows of n batches to take from; NULL: every one in progress
  * that was made by `user` (NULL: by anybody). */
 struct claim *claim_new(const int64_t *batches, int n, const char *user);
+/* And from the batches that products of these datasets (rows) send, those to
+ * come included; for a claim of `batches`. */
+void claim_datasets(struct claim *c, const int64_t *datasets, int n);
 /* Without this, there is room for everything. */
 void claim_limit(struct claim *c, claim_room_fn *room, void *ctx);
 void claim_free(struct claim *c);

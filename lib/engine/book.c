@@ -21,6 +21,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->o = *o;
 	known_init(&b->known, o->defaults, o->trace);
 	b->claim = claim_new(o->batches, o->n_batches, o->user);
+	claim_datasets(b->claim, o->datasets, o->n_datasets);
 	b->scene.limiter = limiter_new(worker, o->limits, !o->no_adaptive, o->jobs);
 	b->scene.health = health_new(&o->health);
 	b->budget = (struct budget){ .prices = o->prices, .max = o->prices ? o->max_cost : -1 };

@@ -109,6 +109,11 @@ void desk_give(struct desk *d, struct job_list *ended, struct job_list *unsent)
 		ring(d->to_ledger);
 }
 
+void desk_nudge(struct desk *d)
+{
+	ring(d->to_ledger);
+}
+
 void desk_stop(struct desk *d)
 {
 	pthread_mutex_lock(&d->lock);

@@ -68,6 +68,8 @@ void desk_take(struct desk *d, struct job_list *jobs, struct desk_words *words,
 	       struct ledger_state *state);
 void desk_give(struct desk *d, struct job_list *ended, struct job_list *unsent);
 void desk_stop(struct desk *d);
+/* The ledger thread shall look again; from any thread. */
+void desk_nudge(struct desk *d);
 void desk_limits(struct desk *d, const struct limits *limits); /* copied */
 void desk_finish(struct desk *d, int64_t give_up_ms);
 

@@ -47,6 +47,9 @@ struct ledger {
 	int64_t suspect_until; /* monotonic: somebody may have died */
 	int64_t next_ms;       /* wall: when there may be something to start; -1: unknown */
 	int64_t version;       /* data_version last seen */
+	int64_t commits;       /* of our own */
+	bool (*more)(void *ctx, int64_t token);
+	void *more_ctx;
 	int64_t next_progress;
 	double rate, took;     /* settled per ms, and ms that a cycle takes; smoothed */
 	int64_t last_us;       /* end of the last cycle */
@@ -101,6 +104,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 		return -1;
 	}
 	book_commit(l->book, &l->words);
+	l->commits++;
 	l->check_dead = false;
 	l->next_ms = book_next(l->book, clock_wall_ms());
 	l->race_ms = starter_next(l->book, clock_wall_ms());
@@ -202,6 +206,9 @@ static int look_for_end(struct ledger *l, struct err *e)
 {
 	if (l->outstanding > 0 || book_is_hungry(l->book) || l->next_ms > 0 || l->mine->drained ||
 	    l->forever)
+		return 0;
+	/* First: what it has made by then is open. */
+	if (l->more && l->more(l->more_ctx, l->commits << 32 ^ (l->version & UINT32_MAX)))
 		return 0;
 	int open = book_open(l->book, e);
 	if (open < 0)
@@ -315,6 +322,8 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	l->db = db;
 	l->jobs = o->jobs;
 	l->forever = o->forever;
+	l->more = o->more;
+	l->more_ctx = o->more_ctx;
 	l->max_requests = o->max_requests;
 	l->fail_stop = o->fail_stop;
 	l->check_dead = true;
@@ -340,6 +349,18 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	if (pthread_create(&l->thread, NULL, thread_main, l) != 0)
 		BUG("cannot start a thread");
 	return l;
+}
+
+int64_t ledger_worker(const struct ledger *l)
+{
+	return l->worker.id;
+}
+
+void ledger_ring(void *ledger)
+{
+	struct ledger *l = ledger;
+
+	desk_nudge(&l->desk);
 }
 
 int ledger_fd(const struct ledger *l)

@@ -34,6 +34,8 @@ struct ledger_options {
 	const int64_t *batches;     /* NULL: every batch in progress of `user` */
 	int n_batches;
 	const char *user;           /* NULL: of anybody */
+	const int64_t *datasets;    /* with batches: and those that their products send */
+	int n_datasets;
 	const struct send *defaults;/* for batches that set none; may be NULL */
 	const struct trace *trace;  /* of its requests; may be NULL; outlives the ledger */
 	int jobs;                   /* slots of the network thread */
@@ -48,6 +50,11 @@ struct ledger_options {
 	const char *version, *config; /* of the worker's row */
 	int64_t grace_ms;           /* what may fly on after its batch has expired */
 	bool alone;                 /* ERR_HELD if another worker lives */
+	/* Asked before it is said that nothing is left: may more come?  The token
+	 * is another one when somebody has committed.  Whoever says yes rings when
+	 * it may be asked again (ledger_ring()).  NULL: nothing comes. */
+	bool (*more)(void *ctx, int64_t token);
+	void *more_ctx;
 };
 
 /* What the network thread may know; a copy. */
@@ -76,6 +83,11 @@ struct ledger_state {
  * ledger_close(). */
 struct ledger *ledger_open(struct db *db, const struct ledger_options *o,
 			   struct err *e) MUST_CHECK;
+
+/* Its row in the table of workers. */
+int64_t ledger_worker(const struct ledger *l);
+/* It shall look again; from any thread, `l` is a struct ledger. */
+void ledger_ring(void *l);
 
 /* Becomes readable when there is something to take or the state has changed. */
 int ledger_fd(const struct ledger *l);

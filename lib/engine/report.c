@@ -30,13 +30,15 @@ int report_status(const struct report *r, const struct run_summary *s, const cha
 		return 128 + s->signal;
 	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
 		return err_status(s->ledger.error.code);
-	if (r->remaining > 0)
+	const struct planner_sum *p = &s->plans;
+	if (r->remaining > 0 || p->queued > 0)
 		return EXIT_REMAINS;
 	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
 		BUG("--max-failed: %s", e.msg);
-	if (r->failed <= max)
+	/* What a product may fail is the plan's to say. */
+	if (r->failed - p->spared <= max && p->failed == 0)
 		return EXIT_OK;
-	return r->completed == 0 ? EXIT_NOTHING : EXIT_SOME;
+	return r->completed + p->success == 0 ? EXIT_NOTHING : EXIT_SOME;
 }
 
 void report_json(const struct report *r, const struct run_summary *s, int status,
@@ -70,6 +72,12 @@ void report_json(const struct report *r, const struct run_summary *s, int status
 	jsonw_kint(&w, "output_tokens", l->output_tokens);
 	jsonw_kint(&w, "reasoning_tokens", l->reasoning_tokens);
 	jsonw_end(&w);
+	jsonw_key(&w, "plans");
+	jsonw_object(&w);
+	jsonw_kint(&w, "success", s->plans.success);
+	jsonw_kint(&w, "failed", s->plans.failed);
+	jsonw_kint(&w, "queued", s->plans.queued);
+	jsonw_end(&w);
 	jsonw_end(&w);
 }
 
@@ -84,6 +92,12 @@ void report_text(const struct report *r, const struct run_summary *s, struct str
 		str_addf(out, "%s%s %s", i ? ", " : " (again after ", s->retries[i].name,
 			 num_count(s->retries[i].n, a));
 	str_addf(out, "%s in %s", s->n_retries ? ")" : "", num_duration_text(s->took_ms, a));
+	const struct planner_sum *p = &s->plans;
+	if (p->success + p->failed + p->queued > 0)
+		str_addf(out, "; data products: %s success, %s failed, %s left",
+			 num_count(p->success, b), num_count(p->failed, c), num_count(p->queued, d));
+	if (p->names.n > 0)
+		str_addf(out, " (%s)", str_z(&p->names));
 }
 
 void report_tell(const struct report *r, const struct run_summary *s, int status)
@@ -94,7 +108,10 @@ void report_tell(const struct report *r, const struct run_summary *s, int status
 		return;
 	report_text(r, s, &text);
 	log_note("%s", str_z(&text));
-	if (r->failed > 0)
+	if (s->plans.dataset)
+		log_note("hint: fletcher-plan why %s says why, fletcher-plan retry %s queues them "
+			 "once more", s->plans.dataset, s->plans.dataset);
+	else if (r->failed > s->plans.spared)
 		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
 			 "those once more");
 }

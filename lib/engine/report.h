@@ -16,7 +16,8 @@ struct report {
 
 /* The exit status of the run; `max_failed`: with so many failed requests it is
  * still EXIT_OK ("10", "2.5%" of all: num_portion() takes it), NULL: none.
- * 128 and the number of the signal that stopped it; EXIT_REMAINS while something
+ * failed data products, of plans that say themselves how many of their requests
+ * may fail, count as well.  128 and the number of the signal that stopped it; EXIT_REMAINS while something
  * is left; that of the error if a key was not found and nothing else was done. */
 int report_status(const struct report *r, const struct run_summary *s,
 		  const char *max_failed);

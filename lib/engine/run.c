@@ -27,6 +27,7 @@ struct run {
 	struct run_summary *sum;
 	struct http *http;
 	struct ledger *ledger;
+	struct planner *planner; /* NULL: no plans */
 	struct ledger_state state;
 	struct job_list ready, races, ended, unsent;
 	struct desk_words words;
@@ -111,6 +112,7 @@ static void stop(struct run *r, const char *reason, int signal)
 		r->sum->signal = signal;
 		r->deadline_ms = clock_mono_ms() + r->o->grace_ms;
 		ledger_stop(r->ledger);
+		planner_quiet(r->planner);
 		if (r->o->stop_fd >= 0) /* it stays readable, or no longer matters */
 			http_unwatch(r->http, r->o->stop_fd);
 		if (signal && http_in_flight(r->http) > 0)
@@ -333,6 +335,8 @@ static int start(struct run *r, struct db *db, struct err *e)
 	r->http = http_new(&r->o->http, on_done, r, e);
 	if (!r->http)
 		return -1;
+	if (r->o->plans && !(r->planner = planner_new(r->o->plans, e)))
+		return -1;
 	write_config(r->o, &config);
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
@@ -343,10 +347,17 @@ static int start(struct run *r, struct db *db, struct err *e)
 		.prices = r->o->prices, .max_cost = r->o->prices ? r->o->max_cost : -1,
 		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
 		.version = r->o->version, .config = str_z(&config),
+		.more = r->planner ? planner_more : NULL, .more_ctx = r->planner,
 	};
+	if (r->o->plans && r->o->plans->datasets) {
+		lo.datasets = r->o->plans->datasets;
+		lo.n_datasets = r->o->plans->n_datasets;
+	}
 	r->ledger = ledger_open(db, &lo, e);
 	if (!r->ledger)
 		return -1;
+	if (r->planner)
+		planner_start(r->planner, ledger_worker(r->ledger), ledger_ring, r->ledger);
 	http_watch(r->http, r->signals);
 	http_watch(r->http, ledger_fd(r->ledger));
 	if (r->o->stop_fd >= 0)
@@ -362,6 +373,7 @@ static int finish(struct run *r, int rc, struct err *e)
 	/* After a failure of the loop jobs may be in flight: they stay flights in
 	 * the file, and the next worker rescues them. */
 	http_free(r->http);
+	planner_part(r->planner);
 	if (r->ledger) {
 		ledger_take(r->ledger, &r->ready, &r->words, &r->state);
 		back_with_all(r);
@@ -370,6 +382,9 @@ static int finish(struct run *r, int rc, struct err *e)
 				 &s->n_batches, rc < 0 ? &other : e) < 0)
 			rc = -1;
 	}
+	/* At last: what the ledger has just settled may have ended a batch. */
+	if (planner_close(r->planner, &s->plans, rc < 0 ? &other : e) < 0)
+		rc = -1;
 	return rc;
 }
 
@@ -404,4 +419,5 @@ void run_release(struct run_summary *s)
 {
 	free(s->batches);
 	s->batches = NULL;
+	planner_sum_release(&s->plans);
 }

@@ -9,6 +9,7 @@
 #include "domain/send.h"
 #include "engine/http.h"
 #include "engine/ledger.h"
+#include "engine/planner.h"
 
 enum { RUN_GRACE_MS = 30000 };
 
@@ -23,6 +24,8 @@ struct run_options {
 	const int64_t *batches;  /* NULL: all of `user` that are open */
 	int n_batches;
 	const char *user;        /* NULL: anybody's */
+	/* Plans are run; with `batches` those of plans->datasets.  NULL: none is. */
+	const struct planner_options *plans;
 	const struct send *defaults;
 	const struct trace *trace; /* NULL: none */
 	struct http_options http;
@@ -60,6 +63,7 @@ struct run_summary {
 	} retries[RUN_REASONS];
 	int n_retries;
 	int64_t took_ms;
+	struct planner_sum plans;
 	int64_t *batches;        /* those with a request started in this run; owned */
 	int n_batches;
 };

@@ -128,6 +128,14 @@ static int read_prices(struct db *db, const struct session *s, struct run_option
 	return queue_models(db, o->batches, o->n_batches, o->user, need_price, *prices, e);
 }
 
+static bool is_named(const struct run_options *o, int64_t batch)
+{
+	for (int i = 0; o->batches && i < o->n_batches; i++)
+		if (o->batches[i] == batch)
+			return true;
+	return false;
+}
+
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		struct report *report, struct err *e)
 {
@@ -158,9 +166,11 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		*e = other;
 		rc = -1;
 	}
-	const int64_t *batches = o.batches ? o.batches : sum->batches;
-	int n = o.batches ? o.n_batches : sum->n_batches;
-	for (int i = 0; rc == 0 && i < n; i++)
-		rc = report_add(report, db, batches[i], e);
+	for (int i = 0; rc == 0 && o.batches && i < o.n_batches; i++)
+		rc = report_add(report, db, o.batches[i], e);
+	bool all = !o.batches || (o.plans && o.plans->datasets);
+	for (int i = 0; rc == 0 && all && i < sum->n_batches; i++)
+		if (!is_named(&o, sum->batches[i]))
+			rc = report_add(report, db, sum->batches[i], e);
 	return rc;
 }

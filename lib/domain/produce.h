@@ -1,0 +1,48 @@
+/* produce: one run of a data product: how it stands, and what it leaves.
+ *
+ * domain/lease takes, reports and gives back; here is what a worker asks and
+ * stores meanwhile.  A run is named by its product and its run_id. */
+#ifndef FSL_DOMAIN_PRODUCE_H
+#define FSL_DOMAIN_PRODUCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "domain/batch.h"
+#include "domain/dataset.h"
+#include "store/stmt.h"
+
+extern const struct stmt_set produce_sql;
+
+/* How the run's batch stands. */
+struct produce_look {
+	int64_t batch;           /* batches.id; 0: there is none (any more) */
+	enum batch_status status;
+	bool begun;              /* a request of it was started, or needs no sending */
+	int64_t total, bad;      /* requests; and those that failed, expired, were cancelled */
+};
+/* 1; 0: the run is over: the product was cleared, disabled, deleted, or has
+ * another run.  Costs a few rows. */
+int produce_look(struct db *db, int64_t product, struct id run_id, struct produce_look *out,
+		 struct err *e) MUST_CHECK;
+
+/* The batch of the run, stored inside a write transaction that the caller has
+ * begun: with the one that shows a new batch, so that none is there which no
+ * product knows.  1, or 0: the run is over. */
+int produce_sends(struct db *db, int64_t product, struct id run_id, int64_t batch,
+		  struct err *e) MUST_CHECK;
+
+/* What the command of an `exec` wrote: its output for the children.  Replaces
+ * that of earlier runs.  Own transaction.  1, or 0: the run is over. */
+int produce_store(struct db *db, int64_t product, struct id run_id, struct span body,
+		  struct err *e) MUST_CHECK;
+/* Appends it; 1, 0: there is none of the product's last run. */
+int produce_read(struct db *db, int64_t product, struct str *body, struct err *e) MUST_CHECK;
+
+/* What is left of a dataset for fsl-run: products of a batch or a command that
+ * are queued or running, and if it is paused those that would be queued. */
+int64_t produce_left(struct db *db, const struct dataset *d, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,111 @@
+#include "engine/passback.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/safe.h"
+
+enum { SHOWN = 60, STDERR_SHOWN = 200 };
+
+static void tell_end(const struct child *c, const struct passthrough *pass, char *text, size_t size)
+{
+	char a[NUM_BUF];
+	int status;
+
+	switch (child_how(c, &status)) {
+	case CHILD_EXITED:
+		snprintf(text, size, "exit status %d", status);
+		break;
+	case CHILD_SIGNALLED:
+		snprintf(text, size, "signal %d", status);
+		break;
+	case CHILD_TIMEOUT:
+		snprintf(text, size, "it took longer than %s", num_duration_text(pass->timeout_ms, a));
+		break;
+	case CHILD_TOO_MUCH:
+		snprintf(text, size, "it wrote more than %s", num_size_text(pass->max_output, a));
+		break;
+	case CHILD_FAILED:
+		snprintf(text, size, "its output cannot be stored: %s", strerror(status));
+		break;
+	default:
+		snprintf(text, size, "it was stopped");
+	}
+}
+
+/* The last line of standard error that is not empty. */
+static struct span last_line(struct span v)
+{
+	while (v.n > 0 && strchr("\r\n ", v.p[v.n - 1]))
+		v.n--;
+	const char *lf = v.n ? memrchr(v.p, '\n', v.n) : NULL;
+	return lf ? (struct span){ lf + 1, v.n - (size_t)(lf + 1 - v.p) } : v;
+}
+
+bool passback_command(const struct child *c, const struct passthrough *pass, const char *label,
+		      struct str *out)
+{
+	char text[200];
+	int status;
+	enum child_how how = child_how(c, &status);
+	bool good = how == CHILD_EXITED && status == 0;
+	struct span tail = child_tail(c), line = last_line(tail);
+
+	tell_end(c, pass, text, sizeof text);
+	str_reset(out);
+	struct jsonw w = jsonw_start(out);
+	jsonw_object(&w);
+	jsonw_key(&w, "exit_status");
+	jsonw_int_or_null(&w, status, how != CHILD_EXITED);
+	if (!good)
+		jsonw_kstrz(&w, "error", text);
+	jsonw_kstr(&w, "stderr", tail.p ? tail : SPAN_LIT(""));
+	jsonw_end(&w);
+	if (!good)
+		log_warn("%s failed: %s: %s%s%s", label,
+			 safe_show(span_of(pass->argv[0]), SHOWN), text, line.n ? ": " : "",
+			 line.n ? safe_show(line, STDERR_SHOWN) : "");
+	return good;
+}
+
+void passback_error(const char *label, const char *why, struct str *out)
+{
+	str_reset(out);
+	struct jsonw w = jsonw_start(out);
+	jsonw_object(&w);
+	jsonw_kstrz(&w, "error", why);
+	jsonw_end(&w);
+	log_warn("%s failed: %s", label, why);
+}
+
+void passback_batch(const struct batch *b, struct str *link, struct str *out)
+{
+	char id[BATCH_ID_BUF];
+
+	str_reset(link);
+	str_reset(out);
+	str_addf(link, "fsl:%s", batch_id_text(b->uuid, id));
+	struct jsonw w = jsonw_start(out);
+	jsonw_object(&w);
+	jsonw_kstrz(&w, "batch", id);
+	jsonw_key(&w, "counts");
+	jsonw_object(&w);
+	jsonw_kint(&w, "total", b->total);
+	jsonw_kint(&w, "completed", b->completed);
+	jsonw_kint(&w, "failed", b->failed);
+	jsonw_kint(&w, "cancelled", b->cancelled);
+	jsonw_kint(&w, "expired", b->expired);
+	jsonw_end(&w);
+	jsonw_key(&w, "usage");
+	jsonw_object(&w);
+	jsonw_kint(&w, "input_tokens", b->input_tokens);
+	jsonw_kint(&w, "cached_tokens", b->cached_tokens);
+	jsonw_kint(&w, "output_tokens", b->output_tokens);
+	jsonw_kint(&w, "reasoning_tokens", b->reasoning_tokens);
+	jsonw_end(&w);
+	jsonw_end(&w);
+}

@@ -1,0 +1,499 @@
+#include "engine/planner.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "domain/dataset.h"
+#include "domain/lease.h"
+#include "domain/batch.h"
+#include "domain/produce.h"
+#include "engine/step.h"
+#include "store/db.h"
+
+enum {
+	SAFETY_MS = 2000,    /* look again even if nobody rang: files come without a bell */
+	ROUND_MS = 20,       /* between two looks, under full load */
+	RETRY_MS = 200,      /* after an error that may pass */
+	SUSPECT_MS = 500,    /* how long one looks for a dead worker after somebody closed */
+	PATIENCE_MS = 2000,
+	NAMES = 5,
+};
+
+struct planner {
+	/* Between the threads, behind the lock. */
+	pthread_mutex_t lock;
+	int wake;                  /* descriptor */
+	bool quiet, finish;
+	int64_t asked, clear;      /* tokens; -1: none */
+	void (*ring)(void *ctx);
+	void *ctx;
+	/* Set before the thread starts, then the thread's own. */
+	struct planner_options o;
+	int64_t *datasets;         /* a copy; NULL: all */
+	struct db *db;
+	int bell;
+	pthread_t thread;
+	bool started;
+	int64_t worker;
+	struct step *steps[PLANNER_STEPS];
+	int n_steps, commands, most_commands;
+	int64_t version;           /* data_version of the last round */
+	bool look;                 /* something may have changed */
+	bool rescue;               /* somebody may have died */
+	int64_t next_round, suspect_until; /* monotonic */
+	bool stuck;
+	int64_t *touched;          /* datasets that it worked on */
+	int n_touched;
+	int n_names;
+	struct planner_sum sum;
+};
+
+void planner_sum_release(struct planner_sum *s)
+{
+	str_release(&s->names);
+	free(s->dataset);
+	s->dataset = NULL;
+}
+
+static void wake_up(struct planner *p)
+{
+	uint64_t one = 1;
+	ssize_t n = write(p->wake, &one, sizeof one);
+	(void)n;
+}
+
+static void planner_free(struct planner *p)
+{
+	for (int i = 0; i < p->n_steps; i++)
+		step_free(p->steps[i]);
+	db_close(p->db);
+	if (p->bell >= 0)
+		close(p->bell);
+	if (p->wake >= 0)
+		close(p->wake);
+	pthread_mutex_destroy(&p->lock);
+	planner_sum_release(&p->sum);
+	free(p->datasets);
+	free(p->touched);
+	free(p);
+}
+
+struct planner *planner_new(const struct planner_options *o, struct err *e)
+{
+	struct planner *p = mem_alloc(sizeof *p);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	p->o = *o;
+	p->asked = p->clear = -1;
+	p->bell = -1;
+	p->look = p->rescue = true;
+	p->most_commands = processors < 2 ? 2 : processors > 16 ? 16 : (int)processors;
+	pthread_mutex_init(&p->lock, NULL);
+	if (o->datasets) {
+		p->datasets = mem_alloc((size_t)(o->n_datasets + 1) * sizeof *p->datasets);
+		if (o->n_datasets > 0)
+			memcpy(p->datasets, o->datasets, (size_t)o->n_datasets * sizeof *p->datasets);
+	}
+	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->wake < 0) {
+		err_sys(e, ERR_INTERNAL, "eventfd");
+		planner_free(p);
+		return NULL;
+	}
+	p->db = db_open(o->db_path, DB_EXISTING, e);
+	if (!p->db || (p->bell = side_listen(db_side(p->db), e)) < 0) {
+		planner_free(p);
+		return NULL;
+	}
+	db_patience(p->db, PATIENCE_MS);
+	return p;
+}
+
+bool planner_more(void *planner, int64_t token)
+{
+	struct planner *p = planner;
+
+	pthread_mutex_lock(&p->lock);
+	bool more = p->clear != token && !(p->quiet && !p->ring);
+	bool news = more && p->asked != token;
+	p->asked = token;
+	pthread_mutex_unlock(&p->lock);
+	if (news)
+		wake_up(p);
+	return more;
+}
+
+static void set_quiet(struct planner *p, bool part)
+{
+	pthread_mutex_lock(&p->lock);
+	p->quiet = true;
+	if (part)
+		p->ring = NULL;
+	pthread_mutex_unlock(&p->lock);
+	wake_up(p);
+}
+
+void planner_quiet(struct planner *p)
+{
+	if (p)
+		set_quiet(p, false);
+}
+
+void planner_part(struct planner *p)
+{
+	if (p)
+		set_quiet(p, true);
+}
+
+/* --- the thread */
+
+static void touch(struct planner *p, int64_t dataset)
+{
+	for (int i = 0; i < p->n_touched; i++)
+		if (p->touched[i] == dataset)
+			return;
+	p->touched = mem_room(p->touched, (size_t)p->n_touched, sizeof *p->touched);
+	p->touched[p->n_touched++] = dataset;
+}
+
+static void count_spared(struct planner *p, const struct step *s)
+{
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (step_batch(s) && batch_get(p->db, step_batch(s), &b, &ignored) == 0)
+		p->sum.spared += b.failed + b.cancelled + b.expired;
+}
+
+static void count_end(struct planner *p, const struct step *s)
+{
+	enum state outcome = step_outcome(s);
+
+	p->sum.success += outcome == STATE_SUCCESS;
+	p->sum.failed += outcome == STATE_FAILED;
+	if (outcome == STATE_SUCCESS)
+		count_spared(p, s);
+	if (outcome != STATE_FAILED || p->n_names++ >= NAMES)
+		return;
+	str_addf(&p->sum.names, "%s%s", p->sum.names.n ? ", " : "", step_label(s));
+	if (!p->sum.dataset) {
+		const char *label = step_label(s);
+		p->sum.dataset = mem_copy(label, strcspn(label, "/"));
+	}
+}
+
+/* A disk that is full, a file that is locked: all is tried again. */
+static bool may_pass(struct planner *p, const struct err *e)
+{
+	if (e->code != ERR_BUSY && e->code != ERR_IO)
+		return false;
+	if (!p->stuck)
+		log_warn("%s; the plans wait", e->msg);
+	p->stuck = true;
+	p->next_round = clock_mono_ms() + RETRY_MS;
+	p->look = true;
+	return true;
+}
+
+static void count_commands(struct planner *p)
+{
+	struct pollfd fds[CHILD_FDS];
+	int64_t due;
+
+	p->commands = 0;
+	for (int i = 0; i < p->n_steps; i++)
+		p->commands += step_watch(p->steps[i], fds, &due);
+}
+
+/* All of them once.  How many have ended. */
+static int work_steps(struct planner *p, bool all, bool quiet, struct err *e)
+{
+	int64_t now = clock_mono_ms(), due;
+	struct pollfd fds[CHILD_FDS];
+	int kept = 0, ended = 0, rc = 0;
+
+	for (int i = 0; i < p->n_steps; i++) {
+		struct step *s = p->steps[i];
+		bool command = step_watch(s, fds, &due);
+		if (quiet)
+			step_stop(s, now);
+		int one = rc == 0 && (all || command) ? step_work(s, now, e) : 0;
+		if (one < 0 && !may_pass(p, e))
+			rc = -1;
+		if (one <= 0) {
+			p->steps[kept++] = s;
+			continue;
+		}
+		ended++;
+		count_end(p, s);
+		step_free(s);
+	}
+	p->n_steps = kept;
+	return rc < 0 ? -1 : ended;
+}
+
+/* One queued product.  1: it is ours, 0: it is not. */
+static int take(struct planner *p, const struct product *v, struct err *e)
+{
+	const struct step_options o = { p->db, p->worker, p->o.allow_exec,
+					p->commands < p->most_commands };
+	struct str why CLEANUP(str_release) = STR_INIT;
+	struct step *s = NULL;
+	int rc = step_claim(&o, v, &s, &why, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 || why.n > 0)
+		touch(p, v->dataset);
+	if (rc == 0)
+		return why.n > 0 && (!v->held || strcmp(v->held, str_z(&why)) != 0)
+			       ? lease_hold(p->db, v->id, str_z(&why), e) : 0;
+	p->steps[p->n_steps++] = s;
+	rc = step_work(s, clock_mono_ms(), e);
+	if (rc > 0) {
+		count_end(p, s);
+		step_free(s);
+		p->n_steps--;
+	}
+	count_commands(p);
+	return rc < 0 && !may_pass(p, e) ? -1 : 1;
+}
+
+static int scan_one(struct planner *p, const char *compute, int64_t dataset, struct err *e)
+{
+	struct product v CLEANUP(product_release) = PRODUCT_INIT;
+	int64_t after = 0;
+	int rc, taken = 0;
+
+	while (p->n_steps < PLANNER_STEPS &&
+	       (rc = lease_next(p->db, p->o.user, compute, dataset, after, &v, e)) != 0) {
+		int one = rc < 0 ? -1 : take(p, &v, e);
+		if (one < 0)
+			return -1;
+		after = v.id;
+		taken += one;
+	}
+	return taken;
+}
+
+/* Takes what is queued.  How many. */
+static int scan(struct planner *p, struct err *e)
+{
+	static const char *const computes[] = { "exec", "batch" };
+	int taken = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(computes); i++) {
+		int n = p->datasets ? p->o.n_datasets : 1;
+		for (int k = 0; k < n; k++) {
+			int one = scan_one(p, computes[i], p->datasets ? p->datasets[k] : 0, e);
+			if (one < 0)
+				return -1;
+			taken += one;
+		}
+	}
+	return taken;
+}
+
+/* Looks at everything.  How much has changed by it. */
+static int look_round(struct planner *p, bool quiet, struct err *e)
+{
+	int64_t began = clock_mono_ms();
+	int rescued = p->rescue ? lease_rescue(p->db, e) : 0;
+	int ended = rescued < 0 ? -1 : work_steps(p, true, quiet, e);
+	int taken = ended < 0 || quiet ? 0 : scan(p, e);
+	int64_t now = clock_mono_ms(), rest = (now - began) * 10;
+
+	p->rescue &= rescued < 0;
+	/* A look that takes long, as there are many to look at, comes less often. */
+	p->next_round = now + (rest < ROUND_MS ? ROUND_MS : rest < SAFETY_MS ? rest : SAFETY_MS);
+	return rescued < 0 || ended < 0 || taken < 0 ? -1 : rescued + ended + taken;
+}
+
+/* Nothing is to be done: tell who has asked. */
+static void clear_for(struct planner *p, int64_t asked)
+{
+	pthread_mutex_lock(&p->lock);
+	bool news = p->clear != asked;
+	p->clear = asked;
+	if (news && p->ring)
+		p->ring(p->ctx);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void wait_for_news(struct planner *p)
+{
+	struct pollfd fds[2 + PLANNER_STEPS * CHILD_FDS];
+	int64_t now = clock_mono_ms(), until = now + SAFETY_MS, due;
+	int n = 2;
+
+	fds[0] = (struct pollfd){ .fd = p->wake, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = p->look ? -1 : p->bell, .events = POLLIN };
+	if (p->look && p->next_round < until)
+		until = p->next_round;
+	if (now < p->suspect_until && now + SUSPECT_MS / 8 < until)
+		until = now + SUSPECT_MS / 8;
+	for (int i = 0; i < p->n_steps; i++)
+		if (step_watch(p->steps[i], fds + n, &due)) {
+			n += CHILD_FDS;
+			until = due < until ? due : until;
+		}
+	int rc = poll(fds, (nfds_t)n, until > now ? (int)(until - now) : 0);
+	uint64_t count;
+	ssize_t ignored = read(p->wake, &count, sizeof count);
+	(void)ignored;
+	if (rc == 0 && clock_mono_ms() >= now + SAFETY_MS)
+		p->look = p->rescue = true;
+}
+
+static void hear(struct planner *p)
+{
+	struct err ignored = ERR_INIT;
+	int64_t version = p->version;
+
+	/* The kernel tells of a dead process a moment before it gives the byte back. */
+	if (side_heard(p->bell) & SIDE_CLOSED)
+		p->suspect_until = clock_mono_ms() + SUSPECT_MS;
+	if (clock_mono_ms() < p->suspect_until)
+		p->look = p->rescue = true;
+	if (db_version(p->db, &version, &ignored) == 0 && version != p->version) {
+		p->version = version;
+		p->look = true;
+	}
+}
+
+/* The last look: what has ended is reported, the rest is for others. */
+static int give_back(struct planner *p, struct err *e)
+{
+	struct err first = ERR_INIT;
+	int rc = 0;
+
+	for (int i = 0; i < p->n_steps; i++) {
+		int one = step_work(p->steps[i], clock_mono_ms(), e);
+		if (one > 0)
+			count_end(p, p->steps[i]);
+		if (one == 0)
+			one = step_give_back(p->steps[i], e);
+		if (one < 0 && rc == 0)
+			first = *e;
+		rc = one < 0 ? -1 : rc;
+		step_free(p->steps[i]);
+	}
+	p->n_steps = 0;
+	if (rc < 0)
+		*e = first;
+	return rc;
+}
+
+static int thread_loop(struct planner *p, struct err *e)
+{
+	for (;;) {
+		pthread_mutex_lock(&p->lock);
+		int64_t asked = p->asked;
+		bool quiet = p->quiet, finish = p->finish;
+		pthread_mutex_unlock(&p->lock);
+		hear(p);
+		int64_t now = clock_mono_ms();
+		bool round = p->look && (now >= p->next_round || (asked != p->clear && !p->stuck));
+		if (round)
+			p->look = false;
+		int changed = round ? look_round(p, quiet, e)
+				    : work_steps(p, false, quiet, e);
+		if (changed < 0 && !may_pass(p, e))
+			return -1;
+		if (round && changed >= 0 && p->stuck && !p->look) {
+			log_note("the plans go on");
+			p->stuck = false;
+		}
+		p->look |= changed > 0;
+		count_commands(p);
+		if (finish && p->commands == 0)
+			return give_back(p, e);
+		if (!p->look && p->commands == 0 && changed == 0)
+			clear_for(p, asked);
+		wait_for_news(p);
+	}
+}
+
+static void *thread_main(void *arg)
+{
+	struct planner *p = arg;
+	struct err e = ERR_INIT;
+
+	if (thread_loop(p, &e) < 0) {
+		log_error("plans: %s", e.msg);
+		/* Nobody shall wait for us; what we had is rescued by the next worker. */
+		pthread_mutex_lock(&p->lock);
+		p->quiet = true;
+		void (*ring)(void *) = p->ring;
+		p->ring = NULL;
+		if (ring)
+			ring(p->ctx);
+		pthread_mutex_unlock(&p->lock);
+	}
+	return NULL;
+}
+
+void planner_start(struct planner *p, int64_t worker, void (*ring)(void *ctx), void *ctx)
+{
+	p->worker = worker;
+	p->ring = ring;
+	p->ctx = ctx;
+	p->started = true;
+	if (pthread_create(&p->thread, NULL, thread_main, p) != 0)
+		BUG("cannot start a thread");
+}
+
+/* What is left where it has worked. */
+static int count_left(struct planner *p, struct err *e)
+{
+	bool named = p->datasets != NULL;
+	int n = named ? p->o.n_datasets : p->n_touched;
+
+	if (named)
+		p->sum.success = p->sum.failed = 0;
+	for (int i = 0; i < n; i++) {
+		struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+		int rc = dataset_get(p->db, named ? p->datasets[i] : p->touched[i], &d, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			continue;
+		int64_t left = produce_left(p->db, &d, e);
+		if (left < 0)
+			return -1;
+		p->sum.queued += left;
+		if (named) {
+			p->sum.success += d.count[STATE_SUCCESS];
+			p->sum.failed += d.count[STATE_FAILED];
+		}
+	}
+	return 0;
+}
+
+int planner_close(struct planner *p, struct planner_sum *out, struct err *e)
+{
+	int rc = 0;
+
+	*out = (struct planner_sum){ .names = STR_INIT };
+	if (!p)
+		return 0;
+	if (p->started) {
+		pthread_mutex_lock(&p->lock);
+		p->quiet = p->finish = true;
+		pthread_mutex_unlock(&p->lock);
+		wake_up(p);
+		pthread_join(p->thread, NULL);
+		rc = count_left(p, e);
+	}
+	*out = p->sum;
+	p->sum = (struct planner_sum){ .names = STR_INIT };
+	planner_free(p);
+	return rc;
+}
