@@ -69,6 +69,9 @@ int batchset_add_any(struct db *db, struct batchset *s, const char *operand, str
 		return 0;
 	if (none.code != ERR_NOTFOUND)
 		*e = none;
+	else if (strncmp(e->msg, "there is no batch", 17) == 0)
+		err_set(e, ERR_NOTFOUND, "there is no batch and no dataset '%s'",
+			safe_show(span_of(operand), 100));
 	return -1;
 }
 

@@ -48,7 +48,7 @@ cd plans || exit
 awk 'BEGIN { for (i = 1; i <= 12; i++)
 	printf "{\"custom_id\":\"p%d\",\"url\":\"/v1/extract/p%d\",\"body\":{\"n\":%d}}\n", i, i, i }' \
 	>pages.jsonl
-server_start API --mode echo --log api.log --rules /dev/null
+server_start API --mode echo --log api.log
 plan "$API_URL" >plan.json
 
 # --- from publish to success in one run
@@ -59,7 +59,6 @@ status_is 4 "without --allow-exec a plan stops where a command is needed" fsl-ru
 is "$(states papers)" "extract=success judge=waiting summarize=queued" "what needs none was done"
 like "$(why papers summarize)" 'needs fsl-run --allow-exec' "why says what is missing"
 like "$(cat err)" '1 success, 0 failed, 1 left' "and the summary what is left"
-cd plans && mv ../err . && cd ..
 status_is 0 "with it one run does the rest, in another directory" fsl-run --json --allow-exec
 is "$(tail -n 1 out | jq -c '[.exit, .plans]')" '[0,{"success":2,"failed":0,"queued":0}]' \
 	"the summary counts data products"
@@ -70,7 +69,7 @@ is "$(fsl-batch results papers/judge | jq -c 'select(.custom_id == "p7") | .resp
 	"each step had the output of the one before"
 is "$(paths plans/api.log | cut -d/ -f3 | sort | uniq -c | awk '{ print $2 $1 }' | tr '\n' ' ')" \
 	"extract12 judge12 summarize12 " "each request was sent once"
-like "$(passback papers judge)" '^\{"batch":"batch_[0-9a-f]{32}","counts":\{"total":12,"completed":12' \
+like "$(passback papers judge)" '^\{"batch":"batch_[0-9a-f]{32}","counts":\{"cancelled":0,"completed":12,' \
 	"passback has the batch and its counts"
 like "$(fletcher-plan show --json papers | jq -r '.data_products[0].link')" '^fsl:batch_' "link names the batch"
 is "$(fletcher-plan history --plain --columns product,old,new papers judge | cut -f2,3 | tr '\t\n' '> ')" \
@@ -82,6 +81,149 @@ is "$(stats API .requests)" 36 "and nothing is sent"
 
 # --- a step fails
 
-server_start BAD --mode echo --log bad.log --rule 'path=/v1/summarize/p5 => limit=1' 2>/dev/null || :
-sound "a plan in one run"
+server_start BAD --mode echo --log bad.log --rule 'path=/v1/summarize/p5,limit=1 => status=400'
+plan "$BAD_URL" >plans/bad.json
+fletcher-plan publish --dataset spoilt plans/bad.json >/dev/null
+status_is 3 "a failed product: exit 3" fsl-run --allow-exec spoilt
+is "$(states spoilt)" "extract=success judge=waiting summarize=failed" "what is below it waits"
+like "$(cat err)" 'spoilt/summarize failed: 1 of 12 requests did' "stderr names it"
+like "$(cat err)" '1 success, 1 failed, 0 left \(spoilt/summarize\)' "so does the summary"
+like "$(cat err)" 'hint: fletcher-plan why spoilt' "with a hint"
+like "$(why spoilt summarize)" '1 of 12 requests failed: fsl-batch errors batch_' "why says why"
+status_is 3 "a run that can do nothing about it says so again" fsl-run --allow-exec spoilt
+is "$(stats BAD .requests)" 24 "and sends nothing"
+fletcher-plan retry spoilt >/dev/null
+status_is 0 "retry, and a second run finishes it" fsl-run --allow-exec spoilt
+is "$(states spoilt)" "extract=success judge=success summarize=success" "all are success"
+is "$(paths bad.log | uniq -d)" "/v1/summarize/p5" "what was completed is not sent again"
+is "$(fsl-batch results spoilt/judge | wc -l)" 12 "and the next step has all lines"
+is "$(states papers)" "extract=success judge=success summarize=success" "another dataset is left alone"
+
+server_start HALF --mode echo --rule 'path=/v1/summarize/p5 => status=400'
+jq '.data_products[1].passthrough.max_failed = "10%"' plans/bad.json |
+	sed "s,$BAD_URL,$HALF_URL," >plans/half.json
+fletcher-plan publish --dataset half plans/half.json >/dev/null
+status_is 0 "max_failed: so many may fail" fsl-run --allow-exec half
+is "$(fsl-batch results half/judge | wc -l)" 11 "the next step has the completed lines"
+one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
+status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
+
+# --- two datasets at a time
+
+for name in red blue; do
+	fletcher-plan publish --dataset $name plans/plan.json >/dev/null
+done
+status_is 0 "only the one that is named runs" fsl-run --allow-exec red
+is "$(states blue)" "extract=queued judge=waiting summarize=waiting" "the other waits"
+status_is 0 "--no-plans" fsl-run --no-plans
+is "$(states blue)" "extract=queued judge=waiting summarize=waiting" "starts none"
+status_is 0 "without a name it runs" fsl-run --allow-exec
+is "$(states blue)" "extract=success judge=success summarize=success" "to the end"
+status_is 64 "--no-plans and a dataset" fsl-run --no-plans blue
+status_is 64 "-n and a dataset" fsl-run -n blue
+status_is 5 "what is neither batch nor dataset" fsl-run green
+
+# --- commands
+
+export SECRET_OF_OURS=1
+one env exec '{"argv":["sh","-c","env | grep ^FLETCHER | sort; pwd; cat; echo heard >&2"]}'
+status_is 4 "exec needs --allow-exec" fsl-run env
+status_is 0 "exec" fsl-run --allow-exec env
+like "$(passback env work)" '^\{"exit_status":0,"stderr":"heard\\n"\}$' "passback: exit status and stderr"
+output() { sql "SELECT CAST(body AS TEXT) FROM product_outputs o JOIN product_list l ON 1
+	JOIN data_products p ON p.id = o.product JOIN datasets d ON d.id = p.dataset AND d.name = '$1' LIMIT 1"; }
+is "$(output env | sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/')" "$(printf '%s\n' FLETCHER_DATASET=env \
+	FLETCHER_DATA_PRODUCT=work FLETCHER_PARENTS= FLETCHER_RUN_ID=UUID "$PWD")" \
+	"its output is kept; it has these variables and the plan's directory"
+cat >chain.json <<'PLAN'
+{ "dataset": { "name": "chain" }, "params": { "day": "7" }, "data_products": [
+  { "name": "list", "compute": "exec", "version": "1", "eager": true,
+    "passthrough": { "argv": ["sh", "-c", "printf 'a\\nb'"] } },
+  { "name": "other", "compute": "exec", "version": "1", "eager": true,
+    "passthrough": { "argv": ["echo", "c"] } },
+  { "name": "sum", "compute": "exec", "version": "1", "eager": true,
+    "passthrough": { "argv": ["sh", "-c", "cat; echo \"$FLETCHER_PARENTS $FLETCHER_PARAM_day\""] } },
+  { "name": "deaf", "compute": "exec", "version": "1", "eager": true,
+    "passthrough": { "argv": ["cat"], "stdin": "none" } } ],
+  "dependencies": [ { "parent": "list", "child": "sum" }, { "parent": "other", "child": "sum" },
+    { "parent": "sum", "child": "deaf" } ] }
+PLAN
+fletcher-plan publish chain.json >/dev/null
+status_is 0 "commands that feed each other" fsl-run --allow-exec chain
+is "$(sql "SELECT hex(body) FROM product_outputs o JOIN data_products p ON p.id = o.product
+	WHERE p.name = 'sum'" | xxd -r -p)" "$(printf 'a\nb\nc\nlist=exec other=exec 7')" \
+	"stdin has the output of the parents, in their order"
+is "$(sql "SELECT length(body) FROM product_outputs o JOIN data_products p ON p.id = o.product
+	WHERE p.name = 'deaf'")" 0 "\"stdin\": \"none\" is an empty one"
+
+one slow exec '{"argv":["sleep","60"],"timeout":"1s"}'
+status_is 1 "a command that takes too long" fsl-run --allow-exec slow
+like "$(passback slow work)" 'it took longer than 1' "is killed and has failed"
+one loud exec '{"argv":["yes"],"max_output":"64k"}'
+status_is 1 "one that writes too much" fsl-run --allow-exec loud
+like "$(passback loud work)" 'it wrote more than 64' "is killed as well"
+one bad_exit exec '{"argv":["sh","-c","echo no such page >&2; exit 5"]}'
+status_is 1 "one that fails" fsl-run --allow-exec bad_exit
+like "$(cat err)" 'bad_exit/work failed: sh: exit status 5: no such page' "stderr says how"
+one nothing exec '{"argv":["no-such-program"]}'
+status_is 4 "a program that is not there" fsl-run --allow-exec nothing
+like "$(why nothing)" 'there is no program no-such-program' "keeps it queued, with the reason"
+one nofile batch '{"file":"nowhere.jsonl"}'
+status_is 4 "a file that is not there" fsl-run nofile
+like "$(why nofile)" 'cannot read .*nowhere.jsonl: No such file' "likewise"
+printf '{"custom_id":"a","url":"/v1/x"}\n{"custom_id":"a","url":"/v1/x"}\n' >double.jsonl
+one double batch '{"file":"double.jsonl"}'
+status_is 1 "lines that are bad" fsl-run double
+like "$(passback double work)" 'line 2:14.*was used on line 1' "fail with the place"
+one strict batch '{"file":"double.jsonl","max_faild":3}'
+status_is 4 "a member that is not known" fsl-run strict
+like "$(why strict)" 'passthrough.max_faild: is not known' "is named"
+one other cams '{"anything":1}'
+status_is 0 "cams and dbxaas are for others to poll, and do not count" fsl-run other
+is "$(fletcher-plan ready --plain --columns dataset,product other | tr '\t' ' ')" "other work" "ready lists them"
+
+# --- clear while it runs
+
+one sleeps exec '{"argv":["sh","-c","sleep 300 & echo $! >sleeps.pid; wait"]}'
+begin sleeps --allow-exec sleeps
+eventually state_is sleeps work=running
+eventually test -s sleeps.pid
+fletcher-plan pause sleeps
+fletcher-plan clear sleeps work >/dev/null
+ok "clear ends a command and all that it has started" eventually not kill -0 "$(cat sleeps.pid)"
+wait $pid
+is $? 4 "paused with work left: exit 4"
+is "$(states sleeps)" "work=waiting" "it waits"
+server_start HANG --mode echo --rule 'any => hang'
+one hangs batch "{\"file\":\"plans/pages.jsonl\",\"base_url\":\"$HANG_URL\",\"key\":\"none\"}"
+begin hangs hangs
+eventually stats_are HANG .in_flight 12
+eventually state_is hangs work=running
+fletcher-plan pause hangs
+fletcher-plan clear hangs work >/dev/null
+wait $pid
+is "$? $(stats HANG .in_flight)" "4 0" "clear cancels a batch in flight"
+is "$(states hangs) $(fsl-batch list --plain --columns status | head -n 1)" "work=waiting cancelled" "for good"
+
+# --- signals
+
+fletcher-plan unpause sleeps >/dev/null
+rm -f sleeps.pid
+begin sleeps --allow-exec sleeps
+eventually test -s sleeps.pid
+kill -TERM $pid
+wait $pid
+is $? 143 "a signal ends the run"
+ok "and its command with it" eventually not kill -0 "$(cat sleeps.pid)"
+is "$(states sleeps)" "work=queued" "the product is queued for the next"
+rm -f sleeps.pid
+begin sleeps --allow-exec sleeps
+eventually test -s sleeps.pid
+kill -KILL $pid
+ok "kill -9 ends the command too" eventually not kill -0 "$(cat sleeps.pid)"
+wait $pid 2>/dev/null
+fletcher-plan disable sleeps work >/dev/null
+fsl-run >run.said 2>&1
+
+sound "plans"
 done_testing
