@@ -49,7 +49,7 @@ static void test_json(void)
 	is_json(&four, &s, 3, "{\"event\":\"summary\",\"reason\":\"drained\",\"exit\":3,"
 		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
 		"\"retries\":{},\"seconds\":61.2,\"rate\":1.96,\"usage\":{\"input_tokens\":9440,"
-		"\"cached_tokens\":17,\"output_tokens\":2242,\"reasoning_tokens\":31}}",
+		"\"cached_tokens\":17,\"output_tokens\":2242,\"reasoning_tokens\":31},\"plans\":{\"success\":0,\"failed\":0,\"queued\":0}}",
 		"the members in their order; batches by their requests, the rest by the run");
 	add_retry(&s, "429", 7);
 	add_retry(&s, "connect_error", 4);
@@ -59,7 +59,7 @@ static void test_json(void)
 		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
 		"\"retries\":{\"429\":7,\"connect_error\":4},\"seconds\":0,\"rate\":0,"
 		"\"usage\":{\"input_tokens\":9440,\"cached_tokens\":17,\"output_tokens\":2242,"
-		"\"reasoning_tokens\":31}}",
+		"\"reasoning_tokens\":31},\"plans\":{\"success\":0,\"failed\":0,\"queued\":0}}",
 		"retries by their reason; a run that took no time has no rate");
 }
 
