@@ -97,7 +97,7 @@ static int send_batches(struct tool *t, const int64_t *ids, int n, const char *w
 {
 	struct send defaults CLEANUP(send_release) = SEND_INIT;
 	struct run_summary sum CLEANUP(run_release) = { 0 };
-	struct report report = { 0 };
+	struct report report = { .anew = asked.fresh };
 
 	if (create_send(&create, &defaults, e) < 0)
 		return -1;
