@@ -1,5 +1,6 @@
 #include "engine/report.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/jsonw.h"
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "domain/batch.h"
+#include "engine/blocks.h"
 
 int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 {
@@ -21,6 +23,12 @@ int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 	return 0;
 }
 
+/* Was something that was to be sent left alone? */
+static bool left_alone(const struct run_summary *s)
+{
+	return s->ledger.block && strcmp(s->reason, s->ledger.block) == 0;
+}
+
 int report_status(const struct report *r, const struct run_summary *s, const char *max_failed)
 {
 	int64_t total = r->completed + r->failed + r->remaining, max = 0;
@@ -31,7 +39,7 @@ int report_status(const struct report *r, const struct run_summary *s, const cha
 	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
 		return err_status(s->ledger.error.code);
 	const struct planner_sum *p = &s->plans;
-	if (r->remaining > 0 || p->queued > 0)
+	if (r->remaining > 0 || p->queued > 0 || left_alone(s))
 		return EXIT_REMAINS;
 	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
 		BUG("--max-failed: %s", e.msg);
@@ -78,6 +86,7 @@ void report_json(const struct report *r, const struct run_summary *s, int status
 	jsonw_kint(&w, "failed", s->plans.failed);
 	jsonw_kint(&w, "queued", s->plans.queued);
 	jsonw_end(&w);
+	jsonw_kstrz(&w, "message", left_alone(s) ? l->block_message : NULL);
 	jsonw_end(&w);
 }
 
@@ -100,18 +109,86 @@ void report_text(const struct report *r, const struct run_summary *s, struct str
 		str_addf(out, " (%s)", str_z(&p->names));
 }
 
+static bool is(const struct run_summary *s, const char *reason)
+{
+	return strcmp(s->reason, reason) == 0;
+}
+
+void report_why(const struct run_summary *s, struct str *out)
+{
+	const struct ledger_state *l = &s->ledger;
+	const char *key = l->block_key;
+
+	if (!left_alone(s))
+		return;
+	if (is(s, "host_down"))
+		str_addf(out, "%s does not answer well: ", l->block_what);
+	else if (is(s, "unauthorized"))
+		str_addf(out, "%s: the key %s is not accepted: ", l->block_what, key);
+	else if (is(s, "quota"))
+		str_addf(out, "%s: the quota of the key %s is used up: ", l->block_what, key);
+	else if (is(s, "refused") && strcmp(key, "none") == 0)
+		str_addf(out, "%s refuses requests, which had no key: ", l->block_what);
+	else if (is(s, "refused"))
+		str_addf(out, "%s refuses requests with the key %s: ", l->block_what, key);
+	else if (is(s, "all_failing"))
+		str_addf(out, "the first %d requests of %s all failed: ", HEALTH_GUARD, l->block_what);
+	else /* the message says all */
+		str_addf(out, "%s is left alone: ", l->block_what);
+	str_addz(out, l->block_message[0] ? l->block_message : "it does not say why");
+}
+
+/* When the same command goes on. */
+static const char *condition(const struct run_summary *s)
+{
+	static const char *const all[][2] = {
+		{ "host_down", "when it answers again, " },
+		{ "unauthorized", "fsl-run -n prints a curl command to try the key with; when it is right, " },
+		{ "quota", "when there is some again, " },
+		{ "refused", "fsl-batch errors @last shows the answers; when it lets them in, " },
+		{ BLOCKS_NO_KEY, "when the key is there, " },
+		{ "max_time", "stopped by --max-time; " }, { "max_cost", "stopped by --max-cost; " },
+		{ "max_requests", "stopped by --max-requests; " },
+		{ "max_failed", "stopped by --max-failed; " },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (is(s, all[i][0]))
+			return all[i][1];
+	return "";
+}
+
+void report_next(const struct report *r, const struct run_summary *s, struct str *out)
+{
+	const char *batch = s->ledger.block_what;
+
+	if (is(s, "all_failing") && left_alone(s))
+		str_addf(out, "fsl-batch errors %s shows them, fsl-batch retry %s sends them once more; "
+			 "with --no-guard the others are sent, too", batch, batch);
+	else if (r->remaining > 0 || left_alone(s))
+		str_addf(out, "%sthe same command%s goes on with what is left", condition(s),
+			 r->anew ? " without --new" : "");
+}
+
 void report_tell(const struct report *r, const struct run_summary *s, int status)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str text CLEANUP(str_release) = STR_INIT, why CLEANUP(str_release) = STR_INIT,
+		   next CLEANUP(str_release) = STR_INIT;
 
 	if (status == EXIT_OK && !isatty(STDERR_FILENO) && !log_shows(LOG_INFO))
 		return;
 	report_text(r, s, &text);
+	report_why(s, &why);
+	report_next(r, s, &next);
 	log_note("%s", str_z(&text));
+	if (why.n > 0)
+		log_note("%s", str_z(&why));
 	if (s->plans.dataset)
 		log_note("hint: fletcher-plan why %s says why, fletcher-plan retry %s queues them "
 			 "once more", s->plans.dataset, s->plans.dataset);
-	else if (r->failed > s->plans.spared)
+	else if (r->failed > s->plans.spared && !is(s, "all_failing"))
 		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
 			 "those once more");
+	if (next.n > 0)
+		log_note("hint: %s", str_z(&next));
 }

@@ -183,7 +183,7 @@ is "$(find . -name '.*.??????' -type f)" "" "no temporary file is left"
 
 # --- the summary for programs
 
-summary='{"event","reason","exit","batches","completed","failed","remaining","attempts","retries","seconds","rate","usage","plans"}'
+summary='{"event","reason","exit","batches","completed","failed","remaining","attempts","retries","seconds","rate","usage","plans","message"}'
 status_is 3 "--json" run --json --new -i some.jsonl -o some.out -e some.err
 is "$(jq -c 'keys_unsorted' out)" "$(echo "$summary" | tr '{}' '[]')" \
 	"the members of the summary are those that are promised, in their order"

@@ -94,6 +94,8 @@ sound_wrong() {
 	SELECT 'a flight of line ' || (request & 4294967295) || ' is nobody''s' FROM flights f
 		WHERE NOT EXISTS (SELECT 1 FROM requests r WHERE r.id = f.request) OR
 		NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = f.worker AND ended_ms IS NULL);
+	SELECT 'a reason of worker ' || worker || ' is nobody''s' FROM blocks k WHERE NOT EXISTS
+		(SELECT 1 FROM workers w WHERE w.id = k.worker AND ended_ms IS NULL);
 	SELECT 'the race of line ' || (c.request & 4294967295) || ' has no flight' FROM races c
 		LEFT JOIN flights f USING (request, worker) WHERE f.n IS NULL;
 	SELECT 'line ' || (c.request & 4294967295) || ' is recalled and not in flight' FROM recalls c

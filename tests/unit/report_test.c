@@ -50,7 +50,7 @@ static void test_json(void)
 		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
 		"\"retries\":{},\"seconds\":61.2,\"rate\":1.96,\"usage\":{\"input_tokens\":9440,"
 		"\"cached_tokens\":17,\"output_tokens\":2242,\"reasoning_tokens\":31},"
-		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0}}",
+		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0},\"message\":null}",
 		"the members in their order; batches by their requests, the rest by the run");
 	add_retry(&s, "429", 7);
 	add_retry(&s, "connect_error", 4);
@@ -61,7 +61,7 @@ static void test_json(void)
 		"\"retries\":{\"429\":7,\"connect_error\":4},\"seconds\":0,\"rate\":0,"
 		"\"usage\":{\"input_tokens\":9440,\"cached_tokens\":17,\"output_tokens\":2242,"
 		"\"reasoning_tokens\":31},"
-		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0}}",
+		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0},\"message\":null}",
 		"retries by their reason; a run that took no time has no rate");
 }
 
@@ -144,6 +144,91 @@ static void test_status(void)
 	CHECK_INT(report_status(&left, &s, NULL), 77, "a key that is missing, and nothing was done");
 	s.ledger.failures = 1;
 	CHECK_INT(report_status(&left, &s, NULL), EXIT_REMAINS, "or something was");
+}
+
+/* A run that has left something alone. */
+static struct run_summary left_alone(const char *reason, const char *message)
+{
+	struct run_summary s = { .reason = reason, .ledger = { .drained = true, .block = reason } };
+
+	snprintf(s.ledger.block_what, sizeof s.ledger.block_what, "m at http://h");
+	snprintf(s.ledger.block_key, sizeof s.ledger.block_key, "env:K");
+	snprintf(s.ledger.block_message, sizeof s.ledger.block_message, "%s", message);
+	return s;
+}
+
+static void says(const struct report *r, const struct run_summary *s, const char *why,
+		 const char *next)
+{
+	struct str a CLEANUP(str_release) = STR_INIT, b CLEANUP(str_release) = STR_INIT;
+
+	report_why(s, &a);
+	report_next(r, s, &b);
+	CHECK_STR(str_z(&a), why, "%s: why", s->reason);
+	CHECK_STR(str_z(&b), next, "%s: what next", s->reason);
+}
+
+static void test_words(void)
+{
+	static const struct report left = { .completed = 1, .remaining = 2 }, done = { .completed = 3 };
+	static const struct report anew = { .remaining = 2, .anew = true };
+	static const char *const stops[] = { "max_time", "max_cost", "max_requests", "max_failed" };
+	struct run_summary s = { .reason = "drained" };
+
+	says(&done, &s, "", "");
+	s.reason = "signal";
+	says(&left, &s, "", "the same command goes on with what is left");
+	says(&anew, &s, "", "the same command without --new goes on with what is left");
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
+		char want[100];
+		s.reason = stops[i];
+		snprintf(want, sizeof want, "stopped by --max-%s; the same command goes on with what is left",
+			 stops[i] + 4);
+		says(&left, &s, "", want);
+		says(&done, &s, "", "");
+	}
+	s = left_alone("host_down", "refused");
+	says(&left, &s, "m at http://h does not answer well: refused",
+	     "when it answers again, the same command goes on with what is left");
+	s = left_alone("unauthorized", "bad key");
+	says(&left, &s, "m at http://h: the key env:K is not accepted: bad key",
+	     "fsl-run -n prints a curl command to try the key with; when it is right, the same command"
+	     " goes on with what is left");
+	s = left_alone("quota", "pay first");
+	says(&left, &s, "m at http://h: the quota of the key env:K is used up: pay first",
+	     "when there is some again, the same command goes on with what is left");
+	s = left_alone("refused", "");
+	says(&left, &s, "m at http://h refuses requests with the key env:K: it does not say why",
+	     "fsl-batch errors @last shows the answers; when it lets them in, the same command goes on"
+	     " with what is left");
+	snprintf(s.ledger.block_key, sizeof s.ledger.block_key, "none");
+	says(&left, &s, "m at http://h refuses requests, which had no key: it does not say why",
+	     "fsl-batch errors @last shows the answers; when it lets them in, the same command goes on"
+	     " with what is left");
+	s = left_alone("all_failing", "no such model");
+	snprintf(s.ledger.block_what, sizeof s.ledger.block_what, "batch_1");
+	says(&left, &s, "the first 20 requests of batch_1 all failed: no such model",
+	     "fsl-batch errors batch_1 shows them, fsl-batch retry batch_1 sends them once more; with"
+	     " --no-guard the others are sent, too");
+	s = left_alone("key_unresolved", "key env:K: is empty");
+	says(&left, &s, "m at http://h is left alone: key env:K: is empty",
+	     "when the key is there, the same command goes on with what is left");
+	says(&done, &s, "m at http://h is left alone: key env:K: is empty",
+	     "when the key is there, the same command goes on with what is left");
+	CHECK_INT(report_status(&done, &s, NULL), EXIT_REMAINS,
+		  "what was left alone is left, also if nothing of it was begun");
+
+	struct str json CLEANUP(str_release) = STR_INIT;
+	report_json(&left, &s, 4, &json);
+	CHECK(strstr(str_z(&json), "\"reason\":\"key_unresolved\",\"exit\":4,") &&
+	      strstr(str_z(&json), ",\"message\":\"key env:K: is empty\"}"), "JSON has the message: %s",
+	      str_z(&json));
+	s.reason = "signal";
+	says(&left, &s, "", "the same command goes on with what is left");
+	str_reset(&json);
+	report_json(&left, &s, 130, &json);
+	CHECK(strstr(str_z(&json), ",\"message\":null}"), "but of what has ended the run: not of what was"
+	      " left alone before");
 }
 
 static int told_status;
@@ -252,6 +337,7 @@ int main(void)
 	test_rate();
 	test_text();
 	test_status();
+	test_words();
 	test_tell();
 	test_all_reasons();
 	test_add();
