@@ -123,7 +123,8 @@ static int read_prices(struct db *db, const struct session *s, struct run_option
 		return -1;
 	o->prices = *prices;
 	o->max_cost = prices_of_micro(s->max_cost_micro);
-	return queue_models(db, o->batches, o->n_batches, o->user, need_price, *prices, e);
+	return queue_models(db, o->batches, o->n_batches, o->user,
+			    o->defaults ? o->defaults->escalate : NULL, need_price, *prices, e);
 }
 
 int session_run(struct db *db, const struct session *s, struct run_summary *sum,
