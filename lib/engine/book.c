@@ -24,6 +24,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->scene.health = health_new(&o->health);
 	b->budget = (struct budget){ .prices = o->prices, .max = o->prices ? o->max_cost : -1 };
 	b->hungry = true;
+	b->race_ms = -1;
 	job_list_init(&b->spare);
 	return b;
 }

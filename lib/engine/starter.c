@@ -35,8 +35,13 @@ static int64_t health_of(const struct book *b, const struct known_batch *k,
 			   b->scene.mono_ms);
 }
 
+static bool has_price(const struct book *b, const struct limiter_bucket *bucket)
+{
+	return budget_estimate(&b->budget, bucket->row.model, 0, 0) >= 0;
+}
+
 /* The bucket that a request of this queue counts against.  A model that is left
- * alone is no way out. */
+ * alone, or has no price, is no way out. */
 static struct limiter_bucket *bucket_of(struct book *b, const struct known_batch *k,
 					int64_t queue, bool *escalated, struct err *e)
 {
@@ -47,7 +52,7 @@ static struct limiter_bucket *bucket_of(struct book *b, const struct known_batch
 	if (!bucket || !is_escalated(b, k, bucket, &rule))
 		return bucket;
 	struct limiter_bucket *other = limiter_of_model(b->scene.limiter, bucket, rule.other, e);
-	*escalated = other && health_of(b, k, other) > 0;
+	*escalated = other && has_price(b, other) && health_of(b, k, other) > 0;
 	return *escalated || !other ? other : bucket;
 }
 
@@ -78,15 +83,13 @@ static struct known_batch *meet(struct book *b, int64_t batch, struct err *e)
 }
 
 /* A model without a price (--max-cost) came while we ran. */
-static bool has_no_price(struct book *b, const struct limiter_bucket *bucket)
+static int64_t *no_price(struct book *b, const struct limiter_bucket *bucket)
 {
-	if (budget_estimate(&b->budget, bucket->row.model, 0, 0) >= 0)
-		return false;
 	if (!b->unpriced)
 		log_warn("%s has no price in --prices: its requests stay pending",
 			 safe_show(span_of(bucket->row.model), SHOWN));
 	b->unpriced = true;
-	return true;
+	return &b->none;
 }
 
 static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
@@ -109,8 +112,10 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 	}
 	b->urgent |= t->send.at_most_once == 1;
 	int64_t may = health_of(b, k, bucket);
-	if (may == 0 || has_no_price(b, bucket))
+	if (may == 0)
 		return &b->none;
+	if (!has_price(b, bucket))
+		return no_price(b, bucket);
 	leave_some(b, bucket);
 	if (may > 1 || bucket->room <= 0)
 		return &bucket->room;
@@ -234,8 +239,8 @@ static int race_bucket(struct book *b, struct known_batch *k, struct limiter_buc
 	struct limiter_bucket *other = limiter_of_model(b->scene.limiter, bucket, rule.other, e);
 	if (!other || limiter_room(b->scene.limiter, other, e) < 0)
 		return -1;
-	if (has_no_price(b, other) || health_given_up(b->scene.health, s.batch, other->row.id,
-						      other->origin, b->scene.mono_ms))
+	if (!has_price(b, other) || health_given_up(b->scene.health, s.batch, other->row.id,
+						    other->origin, b->scene.mono_ms))
 		return 0;
 	int64_t may = health_of(b, k, other), *one = may == 1 ? &b->one : &may;
 	int64_t most = least(least(*left, RACES), least(other->room, *one));
