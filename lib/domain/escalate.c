@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -21,6 +20,15 @@ static bool take(char *to, size_t size, const char *from, const char *end)
 	return true;
 }
 
+/* May it be the name of a model? */
+static bool is_name(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return safe_is_utf8(span_of(text));
+}
+
 /* One rule, from `p` to `end`. */
 static bool parse(const char *p, const char *end, struct escalate *out)
 {
@@ -31,6 +39,7 @@ static bool parse(const char *p, const char *end, struct escalate *out)
 
 	return at && take(out->model, sizeof out->model, p, equals) &&
 	       take(out->other, sizeof out->other, equals + 1, at) &&
+	       is_name(out->model) && is_name(out->other) &&
 	       take(duration, sizeof duration, at + 1, end) &&
 	       num_duration(duration, 1, (int64_t)BEFORE_DAYS * DAY_MS, &out->before_ms,
 			    &ignored) == 0;
@@ -74,24 +83,11 @@ bool escalate_find(const char *rules, const char *model, struct escalate *out)
 	return false;
 }
 
-bool escalate_body(struct span body, const char *model, struct str *out)
+void escalate_body(struct span body, struct span value, const char *model, struct str *out)
 {
-	struct str plain CLEANUP(str_release) = STR_INIT;
-	struct span name, item;
-	size_t pos = 0;
+	const char *rest = value.p + value.n;
 
-	if (!body.p || body.n == 0 || json_type(body) != JSON_OBJECT)
-		return false;
-	while (json_each(body, &pos, &name, &item)) {
-		str_reset(&plain);
-		json_unescape(name, &plain);
-		if (!span_is(str_span(&plain), "model") || json_type(item) != JSON_STRING)
-			continue;
-		str_add(out, body.p, (size_t)(item.p - body.p));
-		jsonw_quote(out, span_of(model));
-		const char *rest = item.p + item.n;
-		str_add(out, rest, body.n - (size_t)(rest - body.p));
-		return true;
-	}
-	return false;
+	str_add(out, body.p, (size_t)(value.p - body.p));
+	jsonw_quote(out, span_of(model));
+	str_add(out, rest, body.n - (size_t)(rest - body.p));
 }

@@ -5,7 +5,8 @@
  *
  * When less than DUR is left before the expiry, requests for MODEL go to OTHER.
  * A text has a rule a line; the first one for a model counts.  Names may have
- * any character but '=' in MODEL, and the last '@' begins DUR. */
+ * at most 256 bytes and any character but '=' in MODEL and control characters;
+ * the last '@' begins DUR, which is from 1 ms to 30 days. */
 #ifndef FSL_DOMAIN_ESCALATE_H
 #define FSL_DOMAIN_ESCALATE_H
 
@@ -15,7 +16,7 @@
 #include "base/str.h"
 
 struct escalate {
-	char model[256], other[256];
+	char model[257], other[257];
 	int64_t before_ms;
 };
 
@@ -29,8 +30,8 @@ bool escalate_next(const char **at, struct escalate *out);
 /* The rule of a model. */
 bool escalate_find(const char *rules, const char *model, struct escalate *out);
 
-/* Appends a JSON body with the value of its outermost member "model" replaced;
- * every other byte stays.  false: it has no such member, which is a string. */
-bool escalate_body(struct span body, const char *model, struct str *out);
+/* Appends the body with `value`, a part of it, replaced by this model's name as
+ * a JSON string; every other byte stays. */
+void escalate_body(struct span body, struct span value, const char *model, struct str *out);
 
 #endif

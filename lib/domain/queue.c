@@ -6,6 +6,7 @@
 #include "base/idset.h"
 #include "base/mem.h"
 #include "domain/batch.h"
+#include "domain/escalate.h"
 #include "domain/peer.h"
 #include "domain/roster.h"
 #include "domain/url.h"
@@ -444,9 +445,26 @@ int queue_each(struct db *db, int64_t now_ms, queue_fn *fn, void *ctx, struct er
 
 struct models {
 	struct db *db;
+	const char *escalate;
 	queue_model_fn *fn;
 	void *ctx;
 };
+
+/* One, and the one that its requests may go to. */
+static int add_model(const struct models *m, const struct batch *b, struct span model,
+		     struct err *e)
+{
+	const char *rules = b->send.escalate ? b->send.escalate : m->escalate;
+	struct str name CLEANUP(str_release) = STR_INIT;
+	struct escalate rule;
+
+	str_addspan(&name, model);
+	if (m->fn(m->ctx, model, e) < 0)
+		return -1;
+	if (!rules || b->expires_ms == 0 || !escalate_find(rules, str_z(&name), &rule))
+		return 0;
+	return m->fn(m->ctx, span_of(rule.other), e) < 0 ? -1 : 0;
+}
 
 static int models_of(void *ctx, const struct batch *b, struct err *e)
 {
@@ -458,15 +476,15 @@ static int models_of(void *ctx, const struct batch *b, struct err *e)
 	STMT(q, m->db, &queue_sql, Q_MODELS);
 	stmt_int(&q, 1, b->id);
 	while ((rc = stmt_step(&q, e)) > 0)
-		if (m->fn(m->ctx, stmt_col(&q, 0), e) < 0)
+		if (add_model(m, b, stmt_col(&q, 0), e) < 0)
 			return -1;
 	return rc;
 }
 
 int queue_models(struct db *db, const int64_t *batches, int n, const char *user,
-		 queue_model_fn *fn, void *ctx, struct err *e)
+		 const char *escalate, queue_model_fn *fn, void *ctx, struct err *e)
 {
-	struct models m = { db, fn, ctx };
+	struct models m = { db, escalate, fn, ctx };
 
 	if (!batches)
 		return batch_open(db, user, models_of, &m, e) < 0 ? -1 : 0;

@@ -31,11 +31,12 @@ int queue_each(struct db *db, int64_t now_ms, queue_fn *fn, void *ctx,
 	       struct err *e) MUST_CHECK;
 
 /* The models with pending requests of these batches (NULL: of all in progress
- * that `user` has made; NULL: that anybody has), one after the other, some
- * perhaps several times: for who must know before anything is sent, as with
- * prices_need() for a limit of cost. */
+ * that `user` has made; NULL: that anybody has), and those that they may go to
+ * (domain/escalate.h; `escalate` are the rules of batches without their own, or
+ * NULL), one after the other, some perhaps several times: for who must know
+ * before anything is sent, as with prices_need() for a limit of cost. */
 typedef int queue_model_fn(void *ctx, struct span model, struct err *e);
 int queue_models(struct db *db, const int64_t *batches, int n, const char *user,
-		 queue_model_fn *fn, void *ctx, struct err *e) MUST_CHECK;
+		 const char *escalate, queue_model_fn *fn, void *ctx, struct err *e) MUST_CHECK;
 
 #endif

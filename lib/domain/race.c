@@ -3,6 +3,9 @@
 #include "base/mem.h"
 #include "domain/answer.h"
 
+#define NEVER INT64_MAX
+#define NEVER_SQL "9223372036854775807"
+
 enum { Q_START, Q_FLY, Q_COUNT, Q_LAND, Q_FLIGHT, Q_RACE, Q_MOVE, Q_DROP_RACE, Q_DROP_FLIGHT, Q_FIND, Q_HOW_MANY };
 static const char *const texts[] = {
 	[Q_START] = "SELECT r.queue, r.tries, r.counted, r.throttled, r.round FROM flights f"
@@ -22,10 +25,17 @@ static const char *const texts[] = {
 		   " SELECT request, worker, n, started_ms, bucket FROM races WHERE request = ?1",
 	[Q_DROP_RACE] = "DELETE FROM races WHERE request = ?1",
 	[Q_DROP_FLIGHT] = "DELETE FROM flights WHERE request = ?1",
-	[Q_FIND] = "SELECT f.request, r.queue FROM flights f CROSS JOIN requests r ON r.id = f.request"
+	/* The last column: when a race is due after those that this flight has had;
+	 * NULL: at once. */
+	[Q_FIND] = "SELECT f.request, (SELECT iif(sum(ifnull(a.status, 0) NOT IN (429, 529)) > ?5, "
+		   NEVER_SQL ", max(ifnull(a.next_ms, " NEVER_SQL "))) FROM attempts a"
+		   " WHERE a.request = f.request AND a.n > f.n)"
+		   " FROM flights f CROSS JOIN requests r ON r.id = f.request"
+		   " CROSS JOIN queues q ON q.id = r.queue"
 		   " WHERE f.request > ?1 AND f.request <= ?2 AND f.worker = ?3 AND f.bucket = ?4"
-		   " AND NOT EXISTS (SELECT 1 FROM races x WHERE x.request = f.request)"
-		   " ORDER BY f.request LIMIT ?5",
+		   " AND q.bucket = ?4 AND NOT EXISTS (SELECT 1 FROM races x WHERE x.request = f.request)"
+		   " AND NOT EXISTS (SELECT 1 FROM recalls c WHERE c.request = f.request)"
+		   " ORDER BY f.request",
 	[Q_HOW_MANY] = "/*scan*/SELECT count(*) FROM races WHERE worker = ?1",
 };
 const struct stmt_set race_sql = { "race", texts, ARRAY_LEN(texts) };
@@ -81,19 +91,26 @@ int race_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int
 	return 1;
 }
 
-int race_find(struct db *db, int64_t worker, int64_t bucket, int64_t batch,
-	      struct race_row *out, int n, struct err *e)
+int race_find(struct db *db, const struct race_search *s, int64_t *out, int n,
+	      int64_t *next_ms, struct err *e)
 {
-	int got = 0, rc;
+	int64_t next = NEVER;
+	int got = 0, rc = 0;
 
 	STMT(q, db, &race_sql, Q_FIND);
-	stmt_int(&q, 1, batch << 32);
-	stmt_int(&q, 2, request_row(batch, UINT32_MAX));
-	stmt_int(&q, 3, worker);
-	stmt_int(&q, 4, bucket);
-	stmt_int(&q, 5, n);
-	while ((rc = stmt_step(&q, e)) > 0 && got < n)
-		out[got++] = (struct race_row){ stmt_col_int(&q, 0), stmt_col_int(&q, 1) };
+	stmt_int(&q, 1, s->batch << 32);
+	stmt_int(&q, 2, request_row(s->batch, UINT32_MAX));
+	stmt_int(&q, 3, s->worker);
+	stmt_int(&q, 4, s->bucket);
+	stmt_int(&q, 5, s->retries);
+	while (next > s->now_ms && (rc = stmt_step(&q, e)) > 0) {
+		int64_t due = stmt_col_int(&q, 1);
+		if (due <= s->now_ms && got < n)
+			out[got++] = stmt_col_int(&q, 0);
+		else if (due < next)
+			next = due < s->now_ms ? s->now_ms : due;
+	}
+	*next_ms = next == NEVER ? -1 : next;
 	return rc < 0 ? -1 : got;
 }
 
@@ -140,7 +157,9 @@ int race_goes_on(struct tally *t, int64_t row, struct err *e)
 	if (rc != 0)
 		return rc;
 	rc = on_row(t, Q_MOVE, row, e);
-	return rc > 0 && on_row(t, Q_DROP_RACE, row, e) < 0 ? -1 : rc;
+	if (rc > 0)
+		rc = on_row(t, Q_DROP_RACE, row, e) < 0 ? -1 : 2;
+	return rc;
 }
 
 int race_end(struct tally *t, struct tally_batch *b, int64_t row, bool only_race,

@@ -33,13 +33,20 @@ int race_start(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int
 /* How many races the worker has. */
 int race_count(struct db *db, int64_t worker, struct err *e) MUST_CHECK;
 
-/* Requests of the batch that the worker has in flight at this bucket, and only
- * there: at most n of their rows and queues.  How many. */
-struct race_row {
-	int64_t row, queue;
+/* Requests of the batch that the worker has in flight at this bucket, which is
+ * that of their own model, and nowhere else: at most n of their rows.
+ *
+ * A race that has failed is followed by another one of the same flight as a
+ * retry would be: not at all if the answer was final, else when its pause is
+ * over, and `retries` times (429 and 529 are not counted).  Returns how many;
+ * *next_ms is when there will be more: now_ms if more than n may race now; -1:
+ * nobody waits. */
+struct race_search {
+	int64_t worker, bucket, batch;
+	int64_t now_ms, retries;
 };
-int race_find(struct db *db, int64_t worker, int64_t bucket, int64_t batch,
-	      struct race_row *out, int n, struct err *e) MUST_CHECK;
+int race_find(struct db *db, const struct race_search *s, int64_t *out, int n,
+	      int64_t *next_ms, struct err *e) MUST_CHECK;
 
 /* The rest is for domain/request, after the end of an attempt of a batch that
  * may have races (tally_batch.racing). */
@@ -48,8 +55,8 @@ int race_find(struct db *db, int64_t worker, int64_t bucket, int64_t batch,
 int race_land(struct tally *t, int64_t worker, int64_t bucket, int64_t row, int64_t n,
 	      struct err *e) MUST_CHECK;
 
-/* One attempt has landed.  Does the other fly?  1, and it is the flight now if
- * it was not; 0. */
+/* One attempt has landed.  Does the other fly?  1: it is the flight; 2: it was
+ * the race, and is the flight now; 0: no. */
 int race_goes_on(struct tally *t, int64_t row, struct err *e) MUST_CHECK;
 
 /* Ends the other attempt, which flies: recorded with this code and message.

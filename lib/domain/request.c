@@ -245,18 +245,20 @@ static int settle_unanswered(struct tally *t, struct tally_batch *b,
 	return 1;
 }
 
-/* One of two attempts has landed.  1: this is the end of the other one too, or
- * there was none; 2: it goes on, and this one is recorded. */
+/* One of two attempts has landed.  1: there was no other one; 3: there was, and
+ * it is superseded; 2: it goes on, and this one is recorded. */
 static int settle_race(struct tally *t, struct tally_batch *b, const struct request_end *end,
 		       int64_t now_ms, struct err *e)
 {
-	if (end->verdict == VERDICT_COMPLETED)
-		return race_end(t, b, end->row, false, "superseded", "the request was answered by "
-				"its other attempt", now_ms, e) < 0 ? -1 : 1;
-	int rc = race_goes_on(t, end->row, e);
-	if (rc <= 0)
-		return rc < 0 ? -1 : 1;
-	return request_record(t, b, end, false, e) < 0 ? -1 : 2;
+	bool ok = end->verdict == VERDICT_COMPLETED;
+	int rc = ok ? race_end(t, b, end->row, false, "superseded", "the request was answered by "
+			       "its other attempt", now_ms, e) : race_goes_on(t, end->row, e);
+
+	if (rc <= 0 || ok)
+		return rc < 0 ? -1 : rc == 0 ? 1 : 3;
+	/* Of a race it is known when it may be run again. */
+	bool again = rc == 1 && end->verdict == VERDICT_RETRY;
+	return request_record(t, b, end, again, e) < 0 ? -1 : 2;
 }
 
 int request_settle(struct tally *t, const struct request_end *end, int64_t now_ms,
@@ -267,10 +269,10 @@ int request_settle(struct tally *t, const struct request_end *end, int64_t now_m
 
 	if (rc > 0 && b->racing)
 		rc = settle_race(t, b, end, now_ms, e);
-	if (rc != 1)
+	if (rc <= 0 || rc == 2)
 		return rc;
-	return end->verdict == VERDICT_RETRY ? settle_unanswered(t, b, end, now_ms, e)
-					      : settle_answered(t, b, end, now_ms, e);
+	return (end->verdict == VERDICT_RETRY ? settle_unanswered(t, b, end, now_ms, e)
+					       : settle_answered(t, b, end, now_ms, e)) < 0 ? -1 : rc;
 }
 
 static int unstart(struct tally *t, int64_t row, enum request_state to, struct err *e)

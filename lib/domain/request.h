@@ -82,8 +82,8 @@ struct request_end {
 /* processing -> completed, failed, or pending again.  What would be pending is
  * cancelled if it was cancelled in flight or its batch is being cancelled, else
  * expired if the batch's window has passed.  1: settled, 0: lost ownership, 2:
- * the attempt is recorded, and the other one of a race decides.  Success of one
- * ends the other as "superseded". */
+ * the attempt is recorded, and the other one of a race decides; 3: settled, and
+ * the other one has ended as "superseded" by this success. */
 int request_settle(struct tally *t, const struct request_end *end, int64_t now_ms,
 		   struct err *e) MUST_CHECK;
 

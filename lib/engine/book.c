@@ -26,6 +26,7 @@ struct book *book_new(struct db *db, int64_t worker, const struct ledger_options
 	b->scene.health = health_new(&o->health);
 	b->budget = (struct budget){ .prices = o->prices, .max = o->prices ? o->max_cost : -1 };
 	b->hungry = true;
+	b->race_ms = -1;
 	job_list_init(&b->spare);
 	return b;
 }
@@ -101,7 +102,7 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 	const struct health_facts f = {
 		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
 		.code = job_code(j), .status = job_status(j), .success = ok,
-		.final = j->decision.verdict == VERDICT_FAILED,
+		.final = j->decision.verdict == VERDICT_FAILED && !j->race,
 		.key = j->keyed, .quota = j->quota, .message = str_z(&j->message),
 	};
 	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {
@@ -140,7 +141,7 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 	int rc = request_settle(&b->tally, &end, b->scene.now_ms, e);
 	if (rc < 0)
 		return -1;
-	if (rc > 0 && end.verdict == VERDICT_COMPLETED && j->target->send.escalate)
+	if (rc == 3)
 		desk_say(&b->words, DESK_CUT_ROW, j->req.row, -1); /* its race is over */
 	if (rc == 2) {
 		return 0; /* the other attempt decides */
@@ -295,7 +296,7 @@ void book_limits(struct book *b, const struct limits *limits)
 
 void book_hungry(struct book *b)
 {
-	b->hungry = true;
+	b->hungry |= !b->state.poor;
 }
 
 bool book_is_hungry(const struct book *b)
@@ -311,7 +312,7 @@ int64_t book_next(const struct book *b, int64_t now_ms)
 			  probe < 0 ? -1 : now_ms + (probe - clock_mono_ms()) };
 	int64_t least = -1;
 
-	if (book_may_start(b, 1) <= 0)
+	if (book_may_start(b, 1) <= 0 || b->state.poor)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > 0 && (least < 0 || all[i] < least))
@@ -332,6 +333,8 @@ static bool given_up(void *ctx, int64_t batch, int64_t queue)
 	const struct known_batch *k = book_meet(b, batch, &ignored);
 	const struct limiter_bucket *bucket = k ? limiter_met(b->scene.limiter, queue) : NULL;
 
+	if (bucket && budget_estimate(&b->budget, bucket->row.model, 0, 0) < 0)
+		return true;
 	if (!bucket || !health_given_up(b->scene.health, batch, bucket->row.id, bucket->origin,
 					clock_mono_ms(), &why))
 		return false;

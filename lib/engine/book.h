@@ -41,9 +41,10 @@ struct book {
 	int64_t none, one;        /* rooms that are no bucket's */
 	int64_t blocks;           /* health_version() that others know of */
 	int capacity;             /* how many may be out, in this transaction */
+	int64_t race_ms;          /* when to look for races again (wall clock); -1: never */
+	bool unpriced;            /* it was said that a model has no price */
 	struct ledger_state state, before;
 };
-
 
 struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o);
 void book_free(struct book *b);
@@ -77,7 +78,8 @@ void book_rollback(struct book *b, struct job_list *fresh);
 void book_limits(struct book *b, const struct limits *limits);
 
 /* Another connection has committed, or time has passed: there may be something
- * to start. */
+ * to start.  Not for who has no money left: only what is in flight gives some
+ * back. */
 void book_hungry(struct book *b);
 /* May there be something to start? */
 bool book_is_hungry(const struct book *b);

@@ -183,8 +183,14 @@ int job_prepare(struct job *j)
 	call->method = j->line.method.p;
 	call->body = span_is(j->line.method, "HEAD") ? SPAN_NONE
 						     : line_body_bytes(&j->line, &j->body);
-	if (j->model && escalate_body(call->body, j->model, &j->body))
+	if (j->model && j->line.body_model.p && call->body.p) {
+		escalate_body(j->line.body, j->line.body_model, j->model, &j->body);
 		call->body = str_span(&j->body);
+	} else if (j->model && j->race) {
+		return unusable(j, "the body has no \"model\" that could be another one");
+	} else {
+		j->model = NULL;
+	}
 	call->limits = &j->target->limits;
 	call->user = j;
 	if (headers(j) < 0)
@@ -265,6 +271,21 @@ static void judge_stream(struct job *j, struct str *fold)
 	}
 }
 
+/* When the request's next attempt goes to another model; INT64_MAX: never, or
+ * it is there already. */
+static int64_t way_out_ms(const struct job *j)
+{
+	struct str model CLEANUP(str_release) = STR_INIT;
+	const char *rules = j->target->send.escalate;
+	struct escalate rule;
+
+	if (!rules || j->model || !j->line.body_model.p || j->req.expires_ms == 0)
+		return INT64_MAX;
+	str_addspan(&model, j->line.model);
+	return escalate_find(rules, str_z(&model), &rule) ? j->req.expires_ms - rule.before_ms
+							   : INT64_MAX;
+}
+
 void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 {
 	struct str fold CLEANUP(str_release) = STR_INIT;
@@ -273,6 +294,7 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 
 	j->kind = answer_read(said, &j->usage);
 	enum answer_kind kind = j->kind;
+	int64_t way_out = way_out_ms(j);
 	if (is_stream(j))
 		judge_stream(j, &fold);
 	if (call->code == HTTP_STREAM_ERROR) {
@@ -282,11 +304,14 @@ void job_judge(struct job *j, struct rng *rng, int64_t now_wall_ms)
 	struct retry_facts f = {
 		.code = job_code(j), .status = job_status(j), .sent = call->sent,
 		.counted = j->req.counted, .throttled = j->req.throttled,
-		.retry_after_ms = call->retry_after_ms,
+		/* What this model asks for is nothing to the other one. */
+		.retry_after_ms = way_out <= now_wall_ms ? -1 : call->retry_after_ms,
 		.quota = job_status(j) == 429 && answer_is_quota(said, kind),
 	};
 	j->quota = f.quota;
 	j->decision = retry_decide(&j->target->send, &f, rng);
+	if (way_out > now_wall_ms && way_out - now_wall_ms < j->decision.delay_ms)
+		j->decision.delay_ms = way_out - now_wall_ms;
 	retry_deadline(&j->decision, j->req.expires_ms, j->target->send.stop_before_ms, now_wall_ms);
 	if (j->decision.verdict == VERDICT_COMPLETED)
 		return;

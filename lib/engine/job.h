@@ -18,7 +18,8 @@ struct job {
 	int64_t tokens;              /* that it may take, by estimate */
 	bool race;                   /* the second attempt of a request in flight: it may use a
 				      * slot beyond those of --jobs */
-	const char *model;           /* it goes to this one (--escalate); NULL: as the line says */
+	const char *model;           /* it goes to this one (--escalate); NULL: as the line says,
+				      * also if its body names none */
 	int64_t cost;                /* that is reserved for it (engine/budget.h) */
 	bool keyed;                  /* the batch's key goes with it */
 	bool quota;                  /* 429, and the body says insufficient_quota */
@@ -44,7 +45,8 @@ void job_reset(struct job *j);/* empty again; keeps up to 64 KiB of each of its 
  * cannot be sent; the job has ended as HTTP_UNUSABLE then. */
 int job_prepare(struct job *j);
 
-/* The call has ended: reads the answer and decides (engine/retry.h).
+/* The call has ended: reads the answer and decides (engine/retry.h).  No retry
+ * is put off beyond the time from which it goes to another model (--escalate).
  *
  * If the body of the request has "stream":true and the answer is a 2xx and an
  * event stream (by its Content-Type, or because it begins as one; but no JSON),

@@ -39,6 +39,7 @@ struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, boo
 		k->v = mem_resize(k->v, k->n ? (size_t)k->n * 2 : 1, sizeof(void *));
 	struct known_batch *b = mem_alloc(sizeof *b);
 	b->target = target_new(&row, &k->defaults, k->trace);
+	b->expires_ms = row.expires_ms;
 	k->v[k->n] = b;
 	intmap_set(&k->by_batch, batch, k->n++);
 	*fresh = true;

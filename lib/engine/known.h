@@ -11,6 +11,7 @@
 
 struct known_batch {
 	struct target *target;
+	int64_t expires_ms;/* as its row was read last; 0: never */
 	bool started;      /* this run has started a request of it */
 };
 

@@ -107,7 +107,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	l->commits++;
 	l->check_dead = false;
 	l->next_ms = book_next(l->book, clock_wall_ms());
-	l->race_ms = starter_next(l->book, clock_wall_ms());
+	l->race_ms = stop ? -1 : starter_next(l->book, clock_wall_ms());
 	return 0;
 }
 
@@ -265,6 +265,8 @@ static void *thread_main(void *arg)
 		bool start = book_is_hungry(l->book) && !o.stop &&
 			     capacity(l) - l->outstanding >= least;
 		int64_t began_us = clock_mono_us();
+		if (o.stop)
+			l->race_ms = -1;
 		int rc = look(l, &e);
 		bool busy = given || start || l->check_dead || watch_has_work(&l->watch) ||
 			    (l->race_ms > 0 && l->race_ms <= clock_wall_ms());

@@ -71,7 +71,7 @@ static void end_job(struct run *r, struct job *j)
 		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + j->call.hold_ms);
 	s->attempts++;
 	s->sends += j->call.sent;
-	if (j->decision.verdict == VERDICT_RETRY)
+	if (j->decision.verdict == VERDICT_RETRY && j->call.code != HTTP_SUPERSEDED)
 		count_retry(s, j);
 	if (log_shows(LOG_DEBUG))
 		log_debug("line %u attempt %lld: %d %s %lld ms", request_line(j->req.row),

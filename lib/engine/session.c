@@ -125,7 +125,8 @@ static int read_prices(struct db *db, const struct session *s, struct run_option
 		return -1;
 	o->prices = *prices;
 	o->max_cost = prices_of_micro(s->max_cost_micro);
-	return queue_models(db, o->batches, o->n_batches, o->user, need_price, *prices, e);
+	return queue_models(db, o->batches, o->n_batches, o->user,
+			    o->defaults ? o->defaults->escalate : NULL, need_price, *prices, e);
 }
 
 static bool is_named(const struct run_options *o, int64_t batch)

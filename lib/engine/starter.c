@@ -1,29 +1,59 @@
 #include "engine/starter.h"
 
+#include "base/log.h"
+#include "base/safe.h"
 #include "domain/escalate.h"
 #include "domain/file.h"
 #include "domain/race.h"
 
-enum { CHUNK = 512, RACES = 64 };
+enum {
+	CHUNK = 512,
+	SHOWN = 80,
+	RACES = 64,          /* at a time */
+	RACE_LOOK_MS = 1000, /* how often who has no room for its race looks for some */
+};
 
-/* The rule by which requests of this bucket go to another model now. */
-static bool is_escalated(const struct book *b, const struct target *t,
-			 const struct limiter_bucket *bucket, struct escalate *rule)
+/* "" if its requests never go to another model. */
+static const char *rules_of(const struct known_batch *k)
 {
-	return t->send.escalate && t->expires_ms &&
-	       escalate_find(t->send.escalate, bucket->row.model, rule) &&
-	       b->scene.now_ms >= t->expires_ms - rule->before_ms;
+	return k->target->send.escalate && k->expires_ms ? k->target->send.escalate : "";
 }
 
-/* The bucket that a request of this queue counts against. */
-static struct limiter_bucket *bucket_of(struct book *b, const struct target *t, int64_t queue,
-					bool *escalated, struct err *e)
+/* The rule by which requests of this bucket go to another model now. */
+static bool is_escalated(const struct book *b, const struct known_batch *k,
+			 const struct limiter_bucket *bucket, struct escalate *rule)
+{
+	return escalate_find(rules_of(k), bucket->row.model, rule) &&
+	       b->scene.now_ms >= k->expires_ms - rule->before_ms;
+}
+
+/* How many of the batch may start there, as far as servers' health goes. */
+static int64_t health_of(const struct book *b, const struct known_batch *k,
+			 const struct limiter_bucket *bucket)
+{
+	return health_room(b->scene.health, k->target->batch, bucket->row.id, bucket->origin,
+			   b->scene.mono_ms);
+}
+
+static bool has_price(const struct book *b, const struct limiter_bucket *bucket)
+{
+	return budget_estimate(&b->budget, bucket->row.model, 0, 0) >= 0;
+}
+
+/* The bucket that a request of this queue counts against.  A model that is left
+ * alone, or has no price, is no way out. */
+static struct limiter_bucket *bucket_of(struct book *b, const struct known_batch *k,
+					int64_t queue, bool *escalated, struct err *e)
 {
 	struct limiter_bucket *bucket = limiter_of_queue(b->scene.limiter, queue, e);
 	struct escalate rule;
 
-	*escalated = bucket && is_escalated(b, t, bucket, &rule);
-	return *escalated ? limiter_of_model(b->scene.limiter, bucket, rule.other, e) : bucket;
+	*escalated = false;
+	if (!bucket || !is_escalated(b, k, bucket, &rule))
+		return bucket;
+	struct limiter_bucket *other = limiter_of_model(b->scene.limiter, bucket, rule.other, e);
+	*escalated = other && has_price(b, other) && health_of(b, k, other) > 0;
+	return *escalated || !other ? other : bucket;
 }
 
 /* No bucket takes all slots while others have something to start: a slow
@@ -49,12 +79,35 @@ static int64_t *leave(struct book *b, const struct target *t)
 	return &b->none;
 }
 
+/* The batch as it is now: `fsl-batch retry` may have given it another window. */
+static struct known_batch *meet(struct book *b, int64_t batch, struct err *e)
+{
+	struct known_batch *k = book_meet(b, batch, e);
+
+	if (!k || !k->target->send.escalate)
+		return k;
+	const struct tally_batch *row = tally_batch(&b->tally, batch, e);
+	if (row)
+		k->expires_ms = row->expires_ms;
+	return row ? k : NULL;
+}
+
+/* A model without a price (--max-cost) came while we ran. */
+static int64_t *no_price(struct book *b, const struct limiter_bucket *bucket)
+{
+	if (!b->unpriced)
+		log_warn("%s has no price in --prices: its requests stay pending",
+			 safe_show(span_of(bucket->row.model), SHOWN));
+	b->unpriced = true;
+	return &b->none;
+}
+
 static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 {
 	struct book *b = ctx;
-	struct known_batch *k = book_meet(b, batch, e);
+	struct known_batch *k = meet(b, batch, e);
 	bool escalated;
-	struct limiter_bucket *bucket = k ? bucket_of(b, k->target, queue, &escalated, e) : NULL;
+	struct limiter_bucket *bucket = k ? bucket_of(b, k, queue, &escalated, e) : NULL;
 
 	if (!bucket || limiter_room(b->scene.limiter, bucket, e) < 0)
 		return NULL;
@@ -62,11 +115,11 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 	if (t->problem.code != ERR_NONE)
 		return leave(b, t);
 	b->urgent |= t->send.at_most_once == 1;
-	if (budget_estimate(&b->budget, bucket->row.model, 0, 0) < 0)
-		return &b->none; /* a model without a price came while we ran */
-	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
+	int64_t may = health_of(b, k, bucket);
 	if (may == 0)
 		return &b->none;
+	if (!has_price(b, bucket))
+		return no_price(b, bucket);
 	leave_some(b, bucket);
 	if (may > 1 || bucket->room <= 0)
 		return &bucket->room;
@@ -127,8 +180,7 @@ static int start_one(struct book *b, const struct claim_row *row, struct job_lis
 {
 	bool escalated;
 	struct known_batch *k = book_meet(b, request_batch(row->row), e);
-	struct limiter_bucket *bucket = k ? bucket_of(b, k->target, row->queue, &escalated, e)
-					  : NULL;
+	struct limiter_bucket *bucket = k ? bucket_of(b, k, row->queue, &escalated, e) : NULL;
 
 	if (!bucket)
 		return -1;
@@ -159,38 +211,63 @@ static int start_race(struct book *b, struct known_batch *k, struct limiter_buck
 	return send_out(b, k, other, j, fresh, e);
 }
 
+/* Who waits for its race has to be looked for again at next_ms, or, for want of
+ * room, after a while: others may give it back, or time. */
+static void look_later(struct book *b, int64_t next_ms)
+{
+	if (next_ms >= 0 && next_ms <= b->scene.now_ms)
+		next_ms = b->scene.now_ms + RACE_LOOK_MS;
+	if (next_ms >= 0 && (b->race_ms < 0 || next_ms < b->race_ms))
+		b->race_ms = next_ms;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Races for what this worker has in flight of the batch at this bucket. */
 static int race_bucket(struct book *b, struct known_batch *k, struct limiter_bucket *bucket,
 		       int *left, struct job_list *fresh, struct err *e)
 {
-	struct race_row rows[RACES];
+	const struct race_search s = {
+		.worker = b->scene.worker, .bucket = bucket->row.id, .batch = k->target->batch,
+		.now_ms = b->scene.now_ms, .retries = k->target->send.retries,
+	};
+	int64_t rows[RACES], next;
 	struct escalate rule;
 
-	if (bucket->mine <= 0 || *left <= 0 || !is_escalated(b, k->target, bucket, &rule) ||
-	    b->scene.now_ms >= k->target->expires_ms)
+	if (bucket->mine <= 0 || *left <= 0 || !is_escalated(b, k, bucket, &rule) ||
+	    b->scene.now_ms >= k->expires_ms)
 		return 0;
 	struct limiter_bucket *other = limiter_of_model(b->scene.limiter, bucket, rule.other, e);
 	if (!other || limiter_room(b->scene.limiter, other, e) < 0)
 		return -1;
-	int64_t most = other->room < *left ? other->room : *left;
-	int n = most <= 0 ? 0 : race_find(b->scene.db, b->scene.worker, bucket->row.id,
-					  k->target->batch, rows,
-					  most < RACES ? (int)most : RACES, e);
-	for (int i = 0, rc; i < n; i++, *left -= rc, other->room -= rc)
-		if ((rc = start_race(b, k, other, rows[i].row, fresh, e)) < 0)
+	if (!has_price(b, other) || health_given_up(b->scene.health, s.batch, other->row.id,
+						    other->origin, b->scene.mono_ms, NULL))
+		return 0;
+	int64_t may = health_of(b, k, other), *one = may == 1 ? &b->one : &may;
+	int64_t most = least(least(*left, RACES), least(other->room, *one));
+	int n = race_find(b->scene.db, &s, rows, most > 0 ? (int)most : 0, &next, e);
+	b->budget.poor = false;
+	for (int i = 0, rc; i < n && !b->budget.poor; i++, *left -= rc, other->room -= rc, *one -= rc)
+		if ((rc = start_race(b, k, other, rows[i], fresh, e)) < 0)
 			return -1;
+	look_later(b, b->budget.poor ? b->scene.now_ms : next);
 	return n < 0 ? -1 : 0;
 }
 
-/* As many as there are slots may race beside what is in them. */
+/* As many as there are slots may race beside what is in them.  With
+ * --at-most-once nothing is sent twice. */
 static int race_all(struct book *b, struct job_list *fresh, struct err *e)
 {
 	int left = -1;
 
+	b->race_ms = -1;
 	for (int i = 0; i < b->known.n; i++) {
 		struct known_batch *k = b->known.v[i];
 		struct limiter_bucket *bucket;
-		if (!k->target->send.escalate || !k->target->expires_ms)
+		if (!*rules_of(k) || k->target->send.at_most_once == 1)
 			continue;
 		int racing = left < 0 ? race_count(b->scene.db, b->scene.worker, e) : 0;
 		if (racing < 0)
@@ -206,13 +283,13 @@ static int race_all(struct book *b, struct job_list *fresh, struct err *e)
 
 int64_t starter_next(const struct book *b, int64_t now_ms)
 {
-	int64_t next = -1;
+	int64_t next = b->race_ms;
 
 	for (int i = 0; i < b->known.n; i++) {
-		const struct target *t = b->known.v[i]->target;
-		const char *rules = t->send.escalate && t->expires_ms ? t->send.escalate : "";
+		const struct known_batch *k = b->known.v[i];
+		const char *rules = rules_of(k);
 		for (struct escalate r; escalate_next(&rules, &r);) {
-			int64_t at = t->expires_ms - r.before_ms;
+			int64_t at = k->expires_ms - r.before_ms;
 			if (at > now_ms && (next < 0 || at < next))
 				next = at;
 		}
@@ -242,18 +319,15 @@ static int flying(const struct book *b)
 	return (int)n;
 }
 
-int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err *e)
+/* All that is pending, may start and finds room. */
+static int start_pending(struct book *b, int left, struct job_list *fresh, struct err *e)
 {
 	struct claim_row rows[CHUNK];
-	int left = book_may_start(b, wanted);
+	int active = b->active;
 
-	if (flush_moves(b, e) < 0)
-		return -1;
+	if (left <= 0 || !b->hungry)
+		return 0;
 	b->budget.poor = false;
-	b->none = 0;
-	b->capacity = wanted + flying(b);
-	b->one = 1;
-	claim_limit(b->claim, room, b);
 	while (left > 0 && b->hungry) {
 		int want = left < CHUNK ? left : CHUNK;
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
@@ -267,10 +341,23 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 	}
 	if (!b->hungry)
 		b->looked_ms = b->scene.mono_ms;
-	if (race_all(b, fresh, e) < 0)
-		return -1;
-	b->active = limiter_asked(b->scene.limiter);
 	b->state.poor = b->budget.poor;
+	b->active = limiter_asked(b->scene.limiter);
+	/* What was left to models that have nothing more to start is for the others. */
+	b->hungry |= b->active < active && !b->state.poor;
 	return 0;
+}
+
+int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err *e)
+{
+	if (flush_moves(b, e) < 0)
+		return -1;
+	b->none = 0;
+	b->one = 1;
+	b->capacity = wanted + flying(b);
+	claim_limit(b->claim, room, b);
+	if (start_pending(b, book_may_start(b, wanted), fresh, e) < 0)
+		return -1;
+	return race_all(b, fresh, e);
 }
 

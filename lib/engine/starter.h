@@ -11,8 +11,9 @@
  * book's transaction. */
 int starter_start(struct book *b, int room, struct job_list *fresh, struct err *e) MUST_CHECK;
 
-/* When a batch comes so near to its expiry that its requests go to another
- * model (--escalate; wall clock); -1: never. */
+/* When to do so again although nobody has ended and nobody is hungry: a batch
+ * comes so near to its expiry that its requests go to another model (--escalate),
+ * or one in flight may race then (wall clock); -1: never. */
 int64_t starter_next(const struct book *b, int64_t now_ms);
 
 #endif

@@ -109,7 +109,6 @@ struct target *target_new(const struct batch *b, const struct send *defaults,
 	t->batch = b->id;
 	t->file = b->file;
 	t->uuid = b->uuid;
-	t->expires_ms = b->expires_ms;
 	t->base_url = mem_strdup(b->base_url);
 	t->trace = trace;
 	url_origin(span_of(b->base_url), &t->origin);

@@ -18,7 +18,6 @@ enum { TARGET_HEADERS = 100 /* of --header */, TARGET_LINES = TARGET_HEADERS + L
 struct target {
 	int64_t batch, file;
 	struct id uuid;
-	int64_t expires_ms;            /* 0: never */
 	char *base_url;
 	struct str origin;             /* of the base URL: the key goes nowhere else */
 	struct send send;              /* every member set */

@@ -1,5 +1,6 @@
 #include "engine/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -345,6 +346,196 @@ static void judging(void)
 	CHECK_STR(end.code, "interrupted", "and is recorded as interrupted");
 }
 
+/* Appends white space, or none. */
+static void random_space(struct str *out)
+{
+	static const char *const spaces[] = { "", "", "", " ", "\t", "  ", "\r" };
+
+	str_addz(out, spaces[rng_below(&rng, ARRAY_LEN(spaces))]);
+}
+
+/* Appends a JSON value of any kind; what looks like the member may be in it. */
+static void random_value(struct str *out, int depth)
+{
+	static const char *const plain[] = {
+		"null", "true", "-0", "1e2", "1E+400", "12345678901234567890123", "0.10", "\"\"",
+		"\"model\"", "\"\\\"model\\\":\\\"A\\\"\"", "\"\\u0000\\ud83d\\ude00\"", "\"\xc3\xa9\xe2\x80\xae\"",
+		"\"\\/\"", "\"}\"", "\"A\"", "{}", "[]",
+	};
+	uint64_t kind = depth > 0 ? rng_below(&rng, 4) : 0;
+	int n = 1 + (int)rng_below(&rng, 3);
+
+	if (kind < 2) {
+		str_addz(out, plain[rng_below(&rng, ARRAY_LEN(plain))]);
+		return;
+	}
+	str_addc(out, kind == 2 ? '{' : '[');
+	for (int i = 0; i < n; i++) {
+		random_space(out);
+		if (i > 0)
+			str_addc(out, ',');
+		if (kind == 2)
+			str_addf(out, "\"%s\":", rng_below(&rng, 2) ? "model" : "messages");
+		random_space(out);
+		random_value(out, depth - 1);
+	}
+	str_addc(out, kind == 2 ? '}' : ']');
+}
+
+/* Appends members, of which none is the body's model, each with its comma. */
+static void random_members(struct str *out, bool comma_first)
+{
+	static const char *const names[] = { "messages", "Model", "model ", "", "mode", "models",
+					     "\\\"model", "n" };
+	int n = (int)rng_below(&rng, 4);
+
+	for (int i = 0; i < n; i++) {
+		str_addz(out, comma_first ? "," : "");
+		random_space(out);
+		str_addf(out, "\"%s%d\"", names[rng_below(&rng, ARRAY_LEN(names))], (int)rng_below(&rng, 9));
+		random_space(out);
+		str_addc(out, ':');
+		random_space(out);
+		random_value(out, 3);
+		random_space(out);
+		str_addz(out, comma_first ? "" : ",");
+	}
+}
+
+/* I7: of an escalated request only the value of body.model differs. */
+static void other_bodies(void)
+{
+	static const char *const names[] = { "model", "mod\\u0065l", "\\u006dodel" };
+	static const char *const values[] = { "\"A\"", "\"\\u0041\"", "\"a\\\"b\"", "\"gpt-4o\"" };
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	int same = 0, sent = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		struct str before CLEANUP(str_release) = STR_INIT, after CLEANUP(str_release) = STR_INIT;
+		struct str raw CLEANUP(str_release) = STR_INIT, want CLEANUP(str_release) = STR_INIT;
+		const char *value = values[rng_below(&rng, ARRAY_LEN(values))];
+		struct job *j CLEANUP(cleanup_job) = job_new();
+		str_addc(&before, '{');
+		random_members(&before, false);
+		if (rng_below(&rng, 8) == 0) /* of two the last is the one that is known, and meant */
+			str_addz(&before, "\"model\":\"first\",");
+		str_addf(&before, "\"%s\"", names[rng_below(&rng, ARRAY_LEN(names))]);
+		random_space(&before);
+		str_addc(&before, ':');
+		random_space(&before);
+		random_space(&after);
+		random_members(&after, true);
+		str_addc(&after, '}');
+		str_addf(&want, "%s\"o\\\"ther\"%s", str_z(&before), str_z(&after));
+		str_addf(&j->raw, "{\"body\": %s%s%s ,\"custom_id\":\"a\",\"url\":\"/v1/x\"}", str_z(&before),
+			 value, str_z(&after));
+		j->target = t;
+		j->model = i % 2 ? "o\"ther" : NULL;
+		str_addf(&raw, "%s%s%s", str_z(&before), value, str_z(&after));
+		if (job_prepare(j) < 0)
+			printf("# %s: %s\n", str_z(&j->raw), str_z(&j->message));
+		sent += !j->model && span_eq(j->call.body, str_span(&raw));
+		same += j->model && span_eq(j->call.body, str_span(&want));
+		if (j->model && !span_eq(j->call.body, str_span(&want)))
+			printf("# %.*s\n", (int)j->call.body.n, j->call.body.p);
+	}
+	CHECK_INT(sent, 500, "500 bodies are sent byte for byte");
+	CHECK_INT(same, 500, "500 to another model, in which only the value of body.model differs");
+}
+
+/* A job for another model. */
+static struct job *other_job(const struct target *t, const char *raw, bool race, int *rc)
+{
+	struct job *j = job_new();
+
+	j->target = t;
+	j->req = (struct request_started){ .row = request_row(2, 0xabc), .n = 2 };
+	j->model = "B";
+	j->race = race;
+	str_addz(&j->raw, raw);
+	*rc = job_prepare(j);
+	return j;
+}
+
+static void other_models(void)
+{
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	static const struct { const char *line, *body, *key, *rule; } all[] = {
+		{ LINE(",\"body\":{\"model\":\"A\"}"), "{\"model\":\"B\"}", ID "-e\n", "another body, another key" },
+		{ LINE(",\"model\":\"A\",\"body\":{\"model\":\"deployment\"}"), "{\"model\":\"B\"}", ID "-e\n",
+		  "whatever it is called for limits" },
+		{ LINE(",\"body\":{\"n\":1}"), "{\"n\":1}", ID "\n", "a body without a model stays" },
+		{ LINE(",\"model\":\"A\",\"body\":[{\"model\":\"A\"}]"), "[{\"model\":\"A\"}]", ID "\n",
+		  "so does one that is no object" },
+		{ LINE(",\"body\":{\"model\":7}"), "{\"model\":7}", ID "\n", "or whose model is no text" },
+		{ LINE(",\"body\":\"{\\\"model\\\":\\\"A\\\"}\""), "{\"model\":\"A\"}", ID "\n", "or that is a text" },
+		{ LINE(",\"model\":\"A\""), NULL, ID "\n", "no body stays none" },
+		{ LINE(",\"method\":\"HEAD\",\"body\":{\"model\":\"A\"}"), NULL, ID "\n", "HEAD has none" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		int rc;
+		struct job *j CLEANUP(cleanup_job) = other_job(t, all[i].line, false, &rc);
+		struct span b = j->call.body;
+		bool changes = strstr(all[i].key, "-e\n");
+		CHECK(rc == 0 && (all[i].body ? b.p && span_is(b, all[i].body) : !b.p), "%s: the body",
+		      all[i].rule);
+		CHECK(strstr(own_lines(j), all[i].key) && !!j->model == changes, "%s: the key", all[i].rule);
+		struct job *race CLEANUP(cleanup_job) = other_job(t, all[i].line, true, &rc);
+		CHECK(changes ? rc == 0 : rc < 0 && race->call.code == HTTP_UNUSABLE,
+		      "%s: %s race", all[i].rule, changes ? "a" : "no");
+	}
+	int rc;
+	struct job *j CLEANUP(cleanup_job) = other_job(t, LINE(",\"body\":{\"n\":1}"), true, &rc);
+	job_judge(j, &rng, 1000);
+	CHECK(j->decision.verdict == VERDICT_FAILED && strstr(str_z(&j->message), "\"model\""),
+	      "a race that cannot be run says why, and is not run again: %s", str_z(&j->message));
+	struct job *k CLEANUP(cleanup_job) = job_new();
+	k->target = t;
+	k->req = (struct request_started){ .row = request_row(2, 1), .n = 9, .round = 3 };
+	k->model = "B";
+	str_addz(&k->raw, LINE(",\"body\":{\"model\":\"A\"}"));
+	CHECK(job_prepare(k) == 0 && strstr(own_lines(k), "00000001-r3-e\n"), "after `retry` it is -rN-e");
+}
+
+/* When the next attempt is due of one that was answered so at 5000. */
+static int64_t due(const struct target *t, const char *model, int64_t expires, int64_t retry_after,
+		   int status)
+{
+	struct job *j CLEANUP(cleanup_job) = job_new();
+
+	j->target = t;
+	j->req = (struct request_started){ .row = request_row(2, 1), .n = 1, .expires_ms = expires };
+	j->model = model;
+	str_addz(&j->raw, LINE(",\"body\":{\"model\":\"A\"}"));
+	if (job_prepare(j) < 0)
+		return -1;
+	j->call.status = status;
+	j->call.retry_after_ms = retry_after;
+	job_judge(j, &rng, 5000);
+	return j->decision.verdict == VERDICT_RETRY ? j->next_ms : -2;
+}
+
+static void ways_out(void)
+{
+	char rules[] = "A=B@10s\nB=C@10s";
+	batch.send.retry_delay_ms = 0;
+	batch.send.escalate = rules;
+	struct target *t CLEANUP(cleanup_target) = make_target();
+	batch.send.escalate = NULL;
+	struct target *none CLEANUP(cleanup_target) = make_target();
+	batch.send.retry_delay_ms = SEND_UNSET;
+
+	CHECK_INT(due(none, NULL, 65000, 30000, 429), 35000, "a server that asks for time gets it");
+	CHECK_INT(due(t, NULL, 65000, 30000, 429), 35000, "also if there is another model for later");
+	CHECK_INT(due(t, NULL, 25000, 30000, 429), 15000, "but not beyond the time when that is asked");
+	CHECK_INT(due(none, NULL, 25000, 30000, 503), -2, "too late");
+	CHECK_INT(due(t, NULL, 25000, 30000, 503), 15000, "is not too late for the other model");
+	CHECK_INT(due(t, NULL, 14000, 30000, 503), 5000, "which is asked at once when it is its time");
+	CHECK_INT(due(t, NULL, 0, 30000, 429), 35000, "without a window there is none");
+	CHECK_INT(due(t, "B", 25000, 10000, 429), 15000, "there one is: it waits as usual");
+	CHECK_INT(due(t, "B", 25000, 15000, 429), 20000, "no matter what rules say of that");
+}
+
 #define STREAM_LINE LINE(",\"body\":{\"model\":\"m\",\"stream\":true}")
 #define CHUNK "data: {\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\n"
 #define USAGE "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n"
@@ -505,7 +696,7 @@ int main(void)
 	static char none[] = "none";
 	static void (*const tests[])(void) = {
 		bodies_and_types, urls, header_order, key_stays_home, idempotency,
-		traces_and_labels, judging,
+		traces_and_labels, other_bodies, other_models, ways_out, judging,
 		streams, secrets, used_again, lists,
 	};
 	rng_seed(&rng, 1);

@@ -236,15 +236,15 @@ static void models(void)
 
 	ROWS_DO(r.raw, "UPDATE batches SET user = 'them'");
 	ROWS_DO(r.raw, "UPDATE batches SET status = 6 WHERE id <> ?1 AND id <> ?2", ids[0], ids[1]);
-	CHECK(queue_models(r.db, ids, 3, NULL, add_model, &out, &e) == 0, "models of batches");
+	CHECK(queue_models(r.db, ids, 3, NULL, NULL, add_model, &out, &e) == 0, "models of batches");
 	CHECK_STR(str_z(&out), "m1 m2 m1 ", "those that are pending, of those in progress");
 	str_reset(&out);
-	CHECK(queue_models(r.db, NULL, 0, "them", add_model, &out, &e) == 0, "of a user's");
+	CHECK(queue_models(r.db, NULL, 0, "them", NULL, add_model, &out, &e) == 0, "of a user's");
 	CHECK_STR(str_z(&out), "m1 m2 m1 ", "the same");
 	str_reset(&out);
-	CHECK(queue_models(r.db, NULL, 0, "nobody", add_model, &out, &e) == 0 && out.n == 0, "of nobody's");
+	CHECK(queue_models(r.db, NULL, 0, "nobody", NULL, add_model, &out, &e) == 0 && out.n == 0, "of nobody's");
 	rows_batch(&r, 3, 3, 0);
-	CHECK(queue_models(r.db, NULL, 0, NULL, add_model, &out, &e) < 0 && e.code == ERR_STATE,
+	CHECK(queue_models(r.db, NULL, 0, NULL, NULL, add_model, &out, &e) < 0 && e.code == ERR_STATE,
 	      "the callback may stop it");
 }
 

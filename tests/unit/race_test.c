@@ -115,7 +115,7 @@ static void winning(void)
 
 	one = pair(id, 1, &a, &b);
 	r.now = 1300;
-	CHECK_INT(settled(&b, VERDICT_COMPLETED), 1, "the race is answered first");
+	CHECK_INT(settled(&b, VERDICT_COMPLETED), 3, "the race is answered first");
 	CHECK_INT(state(one), REQUEST_COMPLETED, "the request is completed");
 	CHECK_STR(attempts(one), "1 1 300 superseded, 1 2 100 -", "the flight is superseded");
 	CHECK_STR(flying(one), "- -", "and nothing flies");
@@ -124,7 +124,7 @@ static void winning(void)
 		  "there is one answer");
 	r.now = 1000;
 	two = pair(id, 2, &a, &b);
-	CHECK_INT(settled(&a, VERDICT_COMPLETED), 1, "the flight is answered first");
+	CHECK_INT(settled(&a, VERDICT_COMPLETED), 3, "the flight is answered first");
 	CHECK_STR(attempts(two), "1 1 100 -, 1 2 0 superseded", "the race is superseded");
 	CHECK(settled(&b, VERDICT_FAILED) == 0 && state(two) == REQUEST_COMPLETED,
 	      "its failure comes too late");
@@ -214,6 +214,143 @@ static void dying(void)
 	      settled(&b, VERDICT_COMPLETED) == 0, "and what comes later is dropped");
 }
 
+/* The lines that may race now, of this worker and bucket, at most n: "lines;
+ * when there are more". */
+static const char *found(int64_t worker, int64_t bucket, int64_t batch, int n)
+{
+	static char text[200];
+	const struct race_search s = { .worker = worker, .bucket = bucket, .batch = batch,
+				       .now_ms = r.now, .retries = 2 };
+	struct err e = ERR_INIT;
+	int64_t rows[8] = { 0 }, next = -2;
+	size_t at = 0;
+	int got = race_find(r.db, &s, rows, n, &next, &e);
+
+	rows_must(got >= 0, "race_find", e.msg);
+	text[0] = '\0';
+	for (int i = 0; i < got; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%u ", request_line(rows[i]));
+	snprintf(text + at, sizeof text - at, "; %lld", (long long)next);
+	return text;
+}
+
+static int count(int64_t worker)
+{
+	struct err e = ERR_INIT;
+
+	return race_count(r.db, worker, &e);
+}
+
+/* In flight, in a bucket that is that of its queue if `own`. */
+static struct request_started fly(int64_t worker, int64_t batch, uint32_t line, bool own)
+{
+	struct request_started s;
+
+	rows_begin(&r);
+	rows_must(rows_start(&r, worker, request_row(batch, line), &s) == 1, "start", "not pending");
+	rows_commit(&r);
+	ROWS_DO(r.raw, "UPDATE queues SET bucket = iif(?2, 1, 9) WHERE id = ?1", s.queue, own);
+	return s;
+}
+
+static void finding(void)
+{
+	int64_t id = rows_batch(&r, 3, 9, 0), other = rows_batch(&r, 1, 3, 0);
+	struct request_started x;
+	struct err e = ERR_INIT;
+	int before = count(ME);
+
+	CHECK_STR(found(ME, 1, id, 8), "; -1", "nothing flies, nothing races");
+	for (uint32_t line = 1; line <= 7; line += 3) /* of the first model */
+		fly(ME, id, line, true);
+	fly(ME, id, 2, false);
+	fly(OTHER, id, 3, true);
+	fly(ME, other, 1, true);
+	CHECK_STR(found(ME, 1, id, 8), "1 4 7 ; -1", "what this worker has in flight of the batch may race");
+	CHECK_STR(found(ME, 2, id, 8), "; -1", "at that bucket");
+	CHECK_STR(found(OTHER, 1, id, 8), "3 ; -1", "another worker its own");
+	CHECK_STR(found(ME, 1, other, 8), "1 ; -1", "another batch its own");
+	CHECK_STR(found(ME, 1, id, 2), "1 4 ; 1000", "as many as are asked for; more could at once");
+	CHECK_STR(found(ME, 1, id, 0), "; 1000", "who has no room learns that somebody waits");
+	CHECK_STR(found(ME, 1, id, 3), "1 4 7 ; -1", "not if all have room");
+	CHECK_INT(race(ME, request_row(id, 4), &x), 1, "one races");
+	CHECK_STR(found(ME, 1, id, 8), "1 7 ; -1", "never twice");
+	CHECK_INT(count(ME), before + 1, "races are counted");
+	CHECK_INT(count(4711), 0, "each worker's own");
+	rows_begin(&r);
+	rows_must(request_cancel(&r.t, request_row(id, 7), false, 1, &e) == 2, "cancel", e.msg);
+	rows_commit(&r);
+	CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "nor what was cancelled");
+	/* Its flight ends: the race is the flight, at another model than its own. */
+	struct request_end end = rows_end(&(struct request_started){ .row = request_row(id, 4), .n = 1,
+					   .queue = x.queue, .bucket = 1 }, ME, VERDICT_FAILED);
+	rows_begin(&r);
+	rows_must(rows_settle(&r, &end) == 2, "settle", "lost");
+	rows_commit(&r);
+	CHECK_INT(count(ME), before, "one that has become the flight is none");
+	CHECK_STR(found(ME, 2, id, 8), "; -1", "what has gone to another model goes no further");
+}
+
+/* A race is lost as the server says: 429 for instance; `due` 0: for good. */
+static void lose(const struct request_started *s, int status, int64_t due)
+{
+	struct request_end end = rows_end(s, ME, due ? VERDICT_RETRY : VERDICT_FAILED);
+
+	end.next_ms = due;
+	end.status = status;
+	rows_begin(&r);
+	rows_must(rows_settle(&r, &end) == 2, "settle", "lost");
+	rows_must(rows_commit(&r) == 0, "commit", "counters");
+}
+
+static void running_again(void)
+{
+	int64_t id = rows_batch(&r, 1, 4, 0), row = request_row(id, 1);
+	struct request_started a = fly(ME, id, 1, true), b;
+
+	rows_must(race(ME, row, &b) == 1, "race", "refused");
+	lose(&b, 500, 4000);
+	CHECK_STR(ROWS_TEXT(r.raw, "SELECT group_concat(ifnull(next_ms, '-')) FROM attempts WHERE"
+			    " request = ?1", row), "4000", "a race that may be run again says when");
+	CHECK_STR(found(ME, 1, id, 8), "; 4000", "after its pause");
+	r.now = 3999;
+	CHECK_STR(found(ME, 1, id, 8), "; 4000", "not before");
+	r.now = 4000;
+	CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "then it may");
+	CHECK_STR(found(ME, 1, id, 0), "; 4000", "if there is room");
+	for (int i = 0; i < 2; i++) {
+		rows_must(race(ME, row, &b) == 1, "race", "refused");
+		lose(&b, 429, 4000);
+		CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "again and again while the model is busy");
+	}
+	rows_must(race(ME, row, &b) == 1, "race", "refused");
+	lose(&b, 503, 3000);
+	CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "once more for each retry");
+	rows_must(race(ME, row, &b) == 1, "race", "refused");
+	lose(&b, 0, 3000);
+	CHECK_STR(found(ME, 1, id, 8), "; -1", "and no more then");
+	CHECK_INT(of_row("SELECT counted FROM requests WHERE id = ?1", row), 0,
+		  "none of them counts against the request's own");
+	struct request_end end = rows_end(&a, ME, VERDICT_RETRY);
+	rows_begin(&r);
+	rows_must(rows_settle(&r, &end) == 1, "settle", "lost");
+	rows_commit(&r);
+	fly(ME, id, 1, true);
+	CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "its next flight has races of its own");
+
+	fly(ME, id, 2, true);
+	rows_must(race(ME, request_row(id, 2), &b) == 1, "race", "refused");
+	lose(&b, 400, 0);
+	CHECK_STR(found(ME, 1, id, 8), "1 ; -1", "a race that failed for good is not run again");
+	a = fly(ME, id, 3, true);
+	rows_must(race(ME, a.row, &b) == 1, "race", "refused");
+	lose(&a, 500, 9000);
+	CHECK_STR(attempts(a.row), "1 1 100 -", "the flight is lost");
+	CHECK_INT(of_row("SELECT count(*) FROM attempts WHERE request = ?1 AND next_ms IS NULL", a.row), 1,
+		  "and there is no next one: the other is in flight");
+	r.now = 1000;
+}
+
 int main(void)
 {
 	rows_open(&r, "db");
@@ -222,6 +359,8 @@ int main(void)
 	losing();
 	releasing();
 	dying();
+	finding();
+	running_again();
 	rows_close(&r);
 	return unit_done();
 }
