@@ -26,19 +26,6 @@ static struct limiter_bucket *bucket_of(struct book *b, const struct target *t, 
 	return *escalated ? limiter_of_model(b->scene.limiter, bucket, rule.other, e) : bucket;
 }
 
-/* No bucket takes all slots while others have something to start: a slow
- * model must not slow down the others. */
-static void leave_some(const struct book *b, struct limiter_bucket *bucket)
-{
-	int others = b->active > 1 ? b->active - 1 : 0;
-	int each = b->capacity / (2 * (others + 1)) > 0 ? b->capacity / (2 * (others + 1)) : 1;
-	int64_t most = b->capacity - (int64_t)others * each;
-
-	most = (most > 1 ? most : 1) - bucket->mine;
-	if (others > 0 && most < bucket->room)
-		bucket->room = most > 0 ? most : 0;
-}
-
 /* It cannot be sent: there is no key. */
 static int64_t *leave(struct book *b, const struct target *t)
 {
@@ -67,9 +54,8 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 	int64_t may = health_room(b->scene.health, batch, bucket->row.id, bucket->origin, b->scene.mono_ms);
 	if (may == 0)
 		return &b->none;
-	leave_some(b, bucket);
 	if (may > 1 || bucket->room <= 0)
-		return &bucket->room;
+		return slots_room(&b->slots, bucket);
 	b->one = b->one > 0 ? 1 : 0; /* one for all that are held */
 	return &b->one;
 }
@@ -139,7 +125,9 @@ static int start_one(struct book *b, const struct claim_row *row, struct job_lis
 		job_free(j);
 		return rc;
 	}
-	return send_out(b, k, bucket, j, fresh, e);
+	rc = send_out(b, k, bucket, j, fresh, e);
+	bucket->room -= rc > 0;
+	return rc;
 }
 
 /* A second attempt, at the other model, of what has not been answered by the
@@ -251,11 +239,12 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 		return -1;
 	b->budget.poor = false;
 	b->none = 0;
-	b->capacity = wanted + flying(b);
 	b->one = 1;
 	claim_limit(b->claim, room, b);
 	while (left > 0 && b->hungry) {
-		int want = left < CHUNK ? left : CHUNK;
+		int want = left < CHUNK ? left : CHUNK, busy = flying(b);
+		slots_begin(&b->slots, b->o.jobs, left + busy - b->o.jobs, busy,
+			    b->scene.mono_ms);
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
@@ -269,7 +258,6 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 		b->looked_ms = b->scene.mono_ms;
 	if (race_all(b, fresh, e) < 0)
 		return -1;
-	b->active = limiter_asked(b->scene.limiter);
 	b->state.poor = b->budget.poor;
 	return 0;
 }
