@@ -275,8 +275,8 @@ static int settle(struct attempts *a, int k, enum request_verdict verdict)
 
 	if (w->worker == a->v[k].worker && (n == w->main || n == w->race)) {
 		bool two = w->race != 0;
-		want = two && verdict != VERDICT_COMPLETED ? 2 : 1;
-		seen.superseded += two && want == 1;
+		want = !two ? 1 : verdict == VERDICT_COMPLETED ? 3 : 2;
+		seen.superseded += want == 3;
 		seen.expired += want == 1 && verdict == VERDICT_RETRY &&
 				unanswered(i) == REQUEST_EXPIRED;
 		seen.recalled += w->recalled;
