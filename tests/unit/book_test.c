@@ -375,6 +375,25 @@ static void fairness(void)
 	close_all();
 }
 
+static int64_t before, after; /* wall clock, around the last tried() */
+
+static int tried(int n)
+{
+	before = clock_wall_ms();
+	int got = cycle(n);
+	after = clock_wall_ms();
+	return got;
+}
+
+/* What is waited for is so long after that, however slow the machine is; a few
+ * milliseconds are those between two clocks. */
+static bool waits(int64_t ms)
+{
+	int64_t next = book_next(book, clock_wall_ms());
+
+	return next >= before + ms - 20 && next <= after + ms + 20;
+}
+
 /* The origin is held from now on. */
 static void hold(int lines)
 {
@@ -382,15 +401,15 @@ static void hold(int lines)
 	open_book((struct ledger_options){ .jobs = 30, .health = { .give_up_ms = 600000 } });
 	cycle(20);
 	fails(20, HTTP_CONNECT);
-	cycle(20);
+	tried(20);
 }
 
-/* Until the next probe may start; two clocks are rounded on the way. */
+/* Until the next probe may start, by both clocks. */
 static bool probe_time(void)
 {
 	int64_t next = book_next(book, clock_wall_ms());
 
-	return next > 0 && PROC_UNTIL(clock_wall_ms() >= next + 2);
+	return next > 0 && PROC_UNTIL(clock_wall_ms() >= next + 20);
 }
 
 static void held(void)
@@ -402,10 +421,12 @@ static void held(void)
 		  "and why is in the file");
 	CHECK_STR(state->block, "host_down", "and in the state");
 	CHECK_INT(SQL("SELECT sum(counted) FROM requests"), 19, "the 20th loses no attempt");
-	int64_t now = clock_wall_ms(), next = book_next(book, now);
-	CHECK(next > now && next <= now + 1000, "one tries within a second: %lld ms", (long long)(next - now));
+	CHECK(waits(1000), "one tries in a second");
 	book_hungry(book);
-	CHECK_INT(cycle(20), 0, "not before");
+	int64_t next = book_next(book, clock_wall_ms());
+	CHECK(cycle(20) == 0 || clock_wall_ms() >= next, "not before");
+	if (out.n > 0) /* a slow machine */
+		comes_back(out.n);
 	CHECK(probe_time(), "its time comes");
 	book_hungry(book);
 	work(20);
@@ -414,12 +435,11 @@ static void held(void)
 	CHECK_INT(cycle(20), 1, "if that is rolled back, another one does: it is not waited for");
 	CHECK_INT(book_open(book, &e), 1, "the batch is not given up");
 	fails(1, HTTP_CONNECT);
-	cycle(20);
+	tried(20);
 	CHECK_INT(SQL("SELECT sum(counted) FROM requests"), 19, "it fails, and loses no attempt");
-	now = clock_wall_ms();
-	next = book_next(book, now);
-	CHECK(next > now + 1000 && next <= now + 2000, "the next after two seconds");
-	CHECK_INT(SQL("SELECT abs(next_ms - ?1) < 50 FROM blocks", next), 1, "as the file says");
+	CHECK(waits(2000), "the next after two seconds");
+	CHECK_INT(SQL("SELECT next_ms BETWEEN ?1 + 1980 AND ?2 + 2020 FROM blocks", before, after), 1,
+		  "as the file says");
 	CHECK(probe_time(), "its time comes");
 	book_hungry(book);
 	CHECK_INT(cycle(20), 1, "one starts");

@@ -29,11 +29,13 @@ static int64_t batch_of(const char *base_url, const char *key, const char *const
 
 static int64_t queue_of(int64_t batch, const char *model)
 {
-	char sql[200];
+	sqlite3_stmt *q = rows_prepare(raw, "SELECT q.id FROM queues q JOIN models m ON m.id = q.model"
+				       " WHERE q.batch = ?1 AND m.name = ?2", &batch, 1);
 
-	snprintf(sql, sizeof sql, "SELECT q.id FROM queues q JOIN models m ON m.id = q.model WHERE"
-		 " q.batch = ?1 AND m.name = '%s'", model);
-	return ROWS_INT(raw, sql, batch);
+	sqlite3_bind_text(q, 2, model, -1, SQLITE_STATIC);
+	int64_t id = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+	sqlite3_finalize(q);
+	return id;
 }
 
 /* The bucket of the queue, in a transaction of its own. */

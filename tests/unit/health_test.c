@@ -390,6 +390,7 @@ static void guard(void)
 	CHECK_INT(review(answer(404), 5), 5, "what flew before goes back");
 	CHECK_INT(review(answer(400), 1), 0, "but for what fails otherwise");
 	CHECK(given_up(), "which does not lift it");
+	CHECK_INT(review(answer(404), 2), 2, "nor let the others fail");
 	review(answer(200), 1);
 	CHECK(!given_up() && room() == INT32_MAX, "a success does");
 	CHECK(review(answer(404), 100) == 0 && room() == INT32_MAX, "and the guard looks no more");

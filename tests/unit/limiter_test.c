@@ -351,6 +351,43 @@ static void holds(void)
 	over();
 }
 
+/* Does a transaction that asks for room bring news? */
+static bool news(struct hand *h)
+{
+	begin(h);
+	room(h);
+	commit(h);
+	return limiter_news(h->limiter);
+}
+
+static void news_of_others(void)
+{
+	struct limiter_end told = { .status = 429, .hold_ms = 3000, .hold_why = "429", .used = -1,
+				    .quota = true };
+
+	fresh("news", "", "");
+	CHECK(!news(&A) && !news(&B), "nobody was told to wait: no news");
+	started(&A, 2);
+	CHECK(!news(&B), "what starts is none");
+	ended(&A, 1, told);
+	CHECK(!limiter_news(A.limiter), "who was told itself knows");
+	CHECK(!news(&A), "also later");
+	CHECK(news(&B), "for the other worker it is news");
+	CHECK(!limiter_news(B.limiter) && !news(&B), "once");
+	now += 1000;
+	told.hold_ms = 1000;
+	ended(&A, 1, told);
+	CHECK(!news(&B), "a hold that is no longer is none");
+	started(&B, 1);
+	now += 5000;
+	CHECK(!news(&B), "nor its end");
+	ROWS_DO(r.raw, "UPDATE buckets SET hold_ms = ?1", now - 1);
+	CHECK(!news(&B), "nor one that is over already");
+	ROWS_DO(r.raw, "UPDATE buckets SET hold_ms = ?1", now + 500);
+	CHECK(news(&B) && news(&A), "the next one is");
+	over();
+}
+
 static struct limiter_end throttled(int status, int64_t started_ms)
 {
 	return (struct limiter_end){ .status = status, .started_ms = started_ms, .used = -1 };
@@ -731,6 +768,7 @@ int main(void)
 	jobs();
 	least();
 	holds();
+	news_of_others();
 	halving();
 	raising();
 	rates();

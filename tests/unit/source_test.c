@@ -223,6 +223,29 @@ static void again(void)
 	source_release(&s);
 }
 
+/* A source that shares a call with others is asked several times in it. */
+static void turns(void)
+{
+	struct source s = load(2, 12);
+	struct claim_row rows[3];
+	struct str got CLEANUP(str_release) = STR_INIT;
+	int n;
+
+	for (uint32_t i = 1; i <= 8; i++)
+		due_at(i, now - 100 + i);
+	due_at(9, now + 5);
+	reload(&s);
+	source_begin(&s);
+	while ((n = source_take(&s, r.db, &gate, now, rows, 3, &e)) > 0)
+		for (int i = 0; i < n; i++)
+			str_addf(&got, " %u", request_line(rows[i].row));
+	CHECK_STR(str_z(&got), " 1 2 3 4 5 6 7 8 10 11 12", "in turns of one call each row is given once");
+	CHECK(asked[1] == 1 && asked[2] == 1, "and rooms are asked for once");
+	rows_must(source_due(&s, r.db, now, &next_due, &e) == 0, "source_due", e.msg);
+	CHECK_INT(next_due, now + 5, "what is due next is what was not given");
+	source_release(&s);
+}
+
 static void clocks(void)
 {
 	struct source s = load(1, 4);
@@ -326,6 +349,7 @@ int main(void)
 	order();
 	rooms_of_queues();
 	again();
+	turns();
 	clocks();
 	expiry();
 	strange_hands();
