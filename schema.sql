@@ -326,7 +326,8 @@ CREATE TABLE data_products (
   uuid        BLOB NOT NULL CHECK (length(uuid) = 16),
   name        TEXT NOT NULL,
   version     TEXT NOT NULL,
-  compute     TEXT NOT NULL CHECK (compute IN ('batch', 'cams', 'dbxaas', 'exec')),
+  compute     TEXT NOT NULL CHECK (compute = 'batch' OR compute = 'cams' OR compute = 'dbxaas'
+              OR compute = 'exec'),         -- not IN: that makes a table for each row
   eager       INTEGER NOT NULL CHECK (eager IN (0, 1)), -- 0: only a person queues it
   state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
   parents_left INTEGER NOT NULL DEFAULT 0 CHECK (parents_left >= 0), -- in state 0, 1, 2 or 4
@@ -344,7 +345,7 @@ CREATE TABLE data_products (
 ) STRICT;
 CREATE INDEX data_products_name ON data_products (dataset, name);
 CREATE INDEX data_products_ready ON data_products (dataset, eager) WHERE state = 0 AND parents_left = 0;
-CREATE INDEX data_products_open ON data_products (dataset, state) WHERE state IN (1, 2, 4);
+CREATE INDEX data_products_open ON data_products (dataset, state) WHERE state = 1 OR state = 2 OR state = 4;
 CREATE INDEX data_products_queued ON data_products (compute) WHERE state = 1 AND worker IS NULL;
 CREATE INDEX data_products_worker ON data_products (worker) WHERE worker IS NOT NULL;
 CREATE INDEX data_products_batch ON data_products (batch) WHERE batch IS NOT NULL;

@@ -11,7 +11,7 @@
 #define ROW "SELECT p.id, p.state, p.parents_left, p.run_id, p.worker, p.batch, p.resume"
 
 enum {
-	Q_ROW, Q_CHILDREN, Q_READY, Q_MOVE, Q_RETIRED, Q_RETIRE, Q_TURNING, Q_ADJUST, Q_PARENTS, Q_NAME,
+	Q_ROW, Q_CHILDREN, Q_READY, Q_MOVE, Q_RETIRED, Q_RETIRE, Q_ALL_CHILDREN, Q_PARENTS, Q_NAME,
 	Q_BATCH,
 };
 static const char *const texts[] = {
@@ -24,11 +24,8 @@ static const char *const texts[] = {
 		   " held = NULL, since_us = ?6, modified_by = ?7, modified_us = ?6 WHERE id = ?1",
 	[Q_RETIRED] = "SELECT 1 FROM retired_runs WHERE product = ?1 AND run_id = ?2",
 	[Q_RETIRE] = "INSERT OR IGNORE INTO retired_runs (product, run_id) VALUES (?1, ?2)",
-	/* Those that are active and would begin, or cease, to be ahead. */
-	[Q_TURNING] = "SELECT count(*) FROM dependencies d JOIN data_products p ON p.id = d.child"
-		      " WHERE d.parent = ?1 AND p.state BETWEEN 1 AND 4 AND p.parents_left = ?2",
-	[Q_ADJUST] = "UPDATE data_products SET parents_left = parents_left + ?2 WHERE id IN"
-		     " (SELECT child FROM dependencies WHERE parent = ?1)",
+	[Q_ALL_CHILDREN] = ROW " FROM dependencies d JOIN data_products p ON p.id = d.child"
+			   " WHERE d.parent = ?1",
 	[Q_PARENTS] = "UPDATE data_products SET parents_left = parents_left + ?2 WHERE id = ?1",
 	[Q_NAME] = "SELECT uuid, name FROM data_products WHERE id = ?1",
 	[Q_BATCH] = "SELECT total, completed FROM batches WHERE id = ?1",
@@ -150,26 +147,36 @@ static void remember(struct cascade *c, int64_t id, enum state old, enum state n
 	remember_place(c, number);
 }
 
-static int turning(struct cascade *c, int64_t id, int64_t parents_left, struct err *e)
+static bool is_ahead(enum state s, int64_t parents_left)
 {
-	STMT(q, c->db, &cascade_sql, Q_TURNING);
-	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, parents_left);
-	return stmt_step(&q, e) < 0 ? -1 : (int)stmt_col_int(&q, 0);
+	return state_active(s) && parents_left > 0;
 }
 
-/* The product begins (1) or ceases (-1) to hold back its children. */
+static int add_parents(struct cascade *c, const struct cascade_row *r, int64_t more,
+		       struct err *e)
+{
+	c->ds->ahead += is_ahead(r->state, r->parents_left + more) -
+			is_ahead(r->state, r->parents_left);
+	STMT(q, c->db, &cascade_sql, Q_PARENTS);
+	stmt_int(&q, 1, r->id);
+	stmt_int(&q, 2, more);
+	return stmt_run(&q, e) < 0 ? -1 : 0;
+}
+
+/* The product begins (1) or ceases (-1) to hold back its children.  One by one:
+ * UPDATE ... WHERE id IN (SELECT ...) would make a table each time. */
 static int adjust(struct cascade *c, int64_t id, int by, struct err *e)
 {
-	int n = by > 0 || c->ds->ahead > 0 ? turning(c, id, by > 0 ? 0 : 1, e) : 0;
+	struct rows children CLEANUP(rows_release) = { 0 };
 
-	if (n < 0)
-		return -1;
-	c->ds->ahead += by * n;
-	STMT(q, c->db, &cascade_sql, Q_ADJUST);
+	STMT(q, c->db, &cascade_sql, Q_ALL_CHILDREN);
 	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, by);
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	if (read_rows(&q, &children, e) < 0)
+		return -1;
+	for (size_t i = 0; i < children.n; i++)
+		if (add_parents(c, &children.v[i], by, e) < 0)
+			return -1;
+	return 0;
 }
 
 static int retire(struct cascade *c, const struct cascade_row *r, struct err *e)
@@ -188,11 +195,6 @@ static void drop_batch(struct cascade *c, const struct cascade_row *r)
 	c->batches[c->n_batches++] = (struct cascade_batch){
 		.id = r->batch, .cancel = flies && r->resume == PRODUCT_GOES_ON,
 	};
-}
-
-static bool is_ahead(enum state s, int64_t parents_left)
-{
-	return state_active(s) && parents_left > 0;
 }
 
 static int store(struct cascade *c, const struct cascade_row *r, const struct cascade_to *to,
@@ -256,12 +258,8 @@ int cascade_parents(struct cascade *c, int64_t id, int64_t more, struct err *e)
 
 	if (rc <= 0 || more == 0)
 		return rc < 0 ? -1 : 0;
-	c->ds->ahead += is_ahead(r.state, r.parents_left + more) - is_ahead(r.state, r.parents_left);
 	c->changed = true;
-	STMT(q, c->db, &cascade_sql, Q_PARENTS);
-	stmt_int(&q, 1, id);
-	stmt_int(&q, 2, more);
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	return add_parents(c, &r, more, e);
 }
 
 /* While nothing is ahead, all that is downstream of a product which is no

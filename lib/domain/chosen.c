@@ -8,7 +8,7 @@
 enum { Q_FAILED, Q_LIVE };
 static const char *const texts[] = {
 	[Q_FAILED] = "SELECT id FROM data_products WHERE dataset = ?1 AND state = 4"
-		     " AND state IN (1, 2, 4) ORDER BY id",
+		     " ORDER BY id",
 	[Q_LIVE] = "SELECT id FROM data_products WHERE id > ?1 << 32 AND id < (?1 + 1) << 32"
 		   " AND state <> 5 ORDER BY id",
 };

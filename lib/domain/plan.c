@@ -76,6 +76,8 @@ static int take_string(struct plan *p, const struct fields *f, const char *membe
 	}
 	if (memchr(out->p, '\0', out->n))
 		return fields_error(f, member, e, "has a NUL character");
+	if (out->n > PLAN_NAME_MAX)
+		return fields_error(f, member, e, "has more than %d bytes", PLAN_NAME_MAX);
 	return 0;
 }
 
@@ -302,6 +304,7 @@ int plan_parse(const char *file, struct span text, const char *dir, const struct
 	plan_release(out);
 	out->file = mem_strdup(file);
 	out->dir = mem_strdup(dir);
+	out->has_dir = true;
 	str_add(&out->text, text.p, text.n);
 	return parse(out, o, e);
 }
@@ -311,6 +314,7 @@ int plan_read(const char *path, const struct plan_options *o, struct plan *out, 
 	plan_release(out);
 	out->file = mem_strdup(safe_show(span_of(path), 200));
 	out->dir = wholefile_directory(path);
+	out->has_dir = strcmp(path, "-") != 0;
 	return wholefile_read(path, PLAN_MAX_BYTES, &out->text, e) < 0 ? -1 : parse(out, o, e);
 }
 

@@ -18,7 +18,7 @@
 #include "domain/fields.h"
 #include "domain/params.h"
 
-enum { PLAN_MAX_BYTES = 1 << 30, PLAN_MAX_NODES = 10000000 };
+enum { PLAN_MAX_BYTES = 1 << 30, PLAN_MAX_NODES = 10000000, PLAN_NAME_MAX = 1024 };
 
 /* The namespace of dataset ids: UUIDv5 of the name in it.  A product's id is
  * UUIDv5 of its name in its dataset's id. */
@@ -50,6 +50,7 @@ struct plan_edge {
 struct plan {
 	char *file;                /* for messages */
 	char *dir;                 /* of the file; where its commands run */
+	bool has_dir;              /* false: it came from standard input, dir is the process's */
 	struct str text;
 	struct plan_block *blocks; /* texts that do not stand in `text` as they are */
 	bool has_id;

@@ -30,8 +30,7 @@ static const char *const texts[] = {
 	[Q_READY_ALL] = "/*scan*/" SELECT "INDEXED BY data_products_ready WHERE p.state = 0"
 			" AND p.parents_left = 0 AND p.eager = 0 AND p.id > ?1"
 			" ORDER BY p.id LIMIT ?3",
-	[Q_UNCLAIMED] = SELECT "WHERE p.dataset = ?2 AND p.state = 1 AND p.state IN (1, 2, 4)"
-			" AND p.worker IS NULL AND p.compute IN ('cams', 'dbxaas')"
+	[Q_UNCLAIMED] = SELECT "WHERE p.dataset = ?2 AND p.state = 1 AND p.worker IS NULL AND p.compute IN ('cams', 'dbxaas')"
 			" AND p.id > ?1 ORDER BY p.id LIMIT ?3",
 	[Q_UNCLAIMED_ALL] = SELECT "INDEXED BY data_products_queued WHERE p.state = 1"
 			    " AND p.worker IS NULL AND p.compute IN ('cams', 'dbxaas')"

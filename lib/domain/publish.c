@@ -231,14 +231,15 @@ static void build_head(const struct dataset *ds, const struct dataset_texts *t, 
 	}
 }
 
-/* extra, params and dir of the plan; parameters that it does not declare stay. */
+/* extra, params and dir of the plan; parameters that it does not declare stay,
+ * and so does the directory when it has none. */
 static void texts_of_plan(const struct plan *plan, const struct dataset_texts *old,
 			  struct dataset_texts *out)
 {
 	struct str params = STR_INIT;
 
 	out->extra = text_of(plan->extra);
-	out->dir = mem_strdup(plan->dir);
+	out->dir = mem_strdup(plan->has_dir || !old->dir ? plan->dir : old->dir);
 	if (plan->params.n > 0)
 		params_json(&plan->params, &params);
 	out->params = plan->params.n > 0 ? str_take(&params) : mem_strdup(old->params);
@@ -285,13 +286,12 @@ static int change_dataset(struct work *w, const struct dataset_texts *old,
 	}
 	bool other_extra = !jsonsort_eq(span_of(old->extra), span_of(new->extra));
 	w->words_change = renamed || other_extra;
-	if (!renamed && !other_extra && same_text(old->params, new->params) &&
-	    same_text(old->dir, new->dir))
+	if (!renamed && !other_extra && same_text(old->params, new->params))
 		return 0;
 	touch_dataset(w);
 	if (p->wants_diff)
 		str_addf(&p->diff, "~ dataset: %s changed\n", renamed ? "name" : other_extra ? "extra" :
-			 same_text(old->dir, new->dir) ? "params" : "directory");
+			 "params");
 	return event_add(p->db, &p->ds, 0, p->c.now_us, p->by, p->c.command, state, state, NULL, e);
 }
 
@@ -375,7 +375,7 @@ static int store_edges(struct work *w, struct err *e)
 			diff_edge(&w->p->diff, is == 0 ? '+' : '~', name_of(w, v->parent.node),
 				  name_of(w, v->child.node));
 		if (publishrows_put_edge(&w->p->c, w->nodes[v->parent.node].id,
-					 w->nodes[v->child.node].id, v->extra, e) < 0)
+					 &w->nodes[v->child.node], v->extra, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -435,6 +435,7 @@ static int treat_absent(struct work *w, struct err *e)
 	return absent_treat(&a, e);
 }
 
+/* 1: there is something to commit. */
 static int store(struct work *w, struct err *e)
 {
 	struct dataset_texts old CLEANUP(dataset_texts_release) = { 0 },
@@ -450,14 +451,15 @@ static int store(struct work *w, struct err *e)
 	    (!is_new && treat_absent(w, e) < 0) || (p->clear_changed && clear_changed(w, e) < 0))
 		return -1;
 	note_disabled(w);
+	/* Where a plan comes from is no part of it: no date, no history. */
 	if (!p->c.changed)
-		return 0;
+		return same_text(old.dir, new.dir) ? 0 : store_texts(w, &old, &new, e) < 0 ? -1 : 1;
 	if (strcmp(p->ds.user, user_name()) != 0) {
 		free(p->ds.user);
 		p->ds.user = mem_strdup(user_name());
 	}
 	return store_texts(w, is_new ? NULL : &old, &new, e) < 0 || cascade_trigger(&p->c, e) < 0 ||
-	       cascade_finish(&p->c, e) < 0 ? -1 : 0;
+	       cascade_finish(&p->c, e) < 0 ? -1 : 1;
 }
 
 /* Where nothing is stored, all of it is new. */
@@ -489,9 +491,8 @@ int publish_plan(struct publish *p, struct plan *plan, struct err *e)
 		return 0;
 	}
 	cascade_begin(&p->c, p->db, &p->ds, p->by, "publish");
-	if (store(&w, e) < 0)
-		return -1;
-	if (p->dry_run || !p->c.changed)
-		return 0;
+	int rc = store(&w, e);
+	if (rc <= 0 || p->dry_run)
+		return rc < 0 ? -1 : 0;
 	return tx_commit(&tx, e) < 0 || cascade_after(&p->c, e) < 0 ? -1 : 0;
 }

@@ -83,6 +83,7 @@ int publishrows_insert(struct cascade *c, const struct plan_product *v,
 	if (c->ds->products >= UINT32_MAX - 1)
 		return err_set(e, ERR_INPUT, "a dataset has at most 2^32 data products");
 	n->id = c->ds->id << 32 | ++c->ds->products;
+	n->is_new = true;
 	n->state = STATE_WAITING;
 	STMT(q, c->db, &publishrows_sql, Q_INSERT);
 	stmt_int(&q, 1, n->id);
@@ -130,26 +131,36 @@ int publishrows_edge(struct db *db, int64_t parent, int64_t child, struct span e
 	return rc <= 0 ? rc : jsonsort_eq(stmt_col(&q, 0), extra) ? 1 : 2;
 }
 
-int publishrows_put_edge(struct cascade *c, int64_t parent, int64_t child, struct span extra,
-			 struct err *e)
+static int record(struct cascade *c, int64_t child, enum state state, struct err *e)
+{
+	return event_add(c->db, c->ds, child, c->now_us, c->by, c->command, state, state, NULL, e);
+}
+
+int publishrows_put_edge(struct cascade *c, int64_t parent, const struct publishrows_node *child,
+			 struct span extra, struct err *e)
 {
 	STMT(q, c->db, &publishrows_sql, Q_PUT_EDGE);
 	stmt_int(&q, 1, parent);
-	stmt_int(&q, 2, child);
+	stmt_int(&q, 2, child->id);
 	stmt_text(&q, 3, extra);
 	stmt_textz(&q, 4, c->by);
 	stmt_int(&q, 5, c->now_us);
 	c->changed = true;
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	if (stmt_run(&q, e) < 0)
+		return -1;
+	return child->is_new ? 0 : record(c, child->id, child->state, e);
 }
 
 int publishrows_drop_edge(struct cascade *c, int64_t parent, int64_t child, struct err *e)
 {
+	struct cascade_row r;
+
 	STMT(q, c->db, &publishrows_sql, Q_DROP_EDGE);
 	stmt_int(&q, 1, parent);
 	stmt_int(&q, 2, child);
 	c->changed = true;
-	return stmt_run(&q, e) < 0 ? -1 : 0;
+	return stmt_run(&q, e) < 0 || cascade_row(c, child, &r, e) < 0 ? -1 :
+	       record(c, child, r.state, e);
 }
 
 int publishrows_each_edge(struct db *db, int64_t dataset, bool live, publishrows_edge_fn *fn,

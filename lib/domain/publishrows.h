@@ -24,6 +24,7 @@ enum {
 /* A node of the plan (domain/plan.h) and its row. */
 struct publishrows_node {
 	int64_t id;          /* 0: it is not stored */
+	bool is_new;         /* it was not, before publishrows_insert() */
 	enum state state;
 	unsigned differs;    /* bits as above */
 	int64_t parents;     /* what its new dependencies add to parents_left */
@@ -46,9 +47,11 @@ int publishrows_update(struct cascade *c, const struct plan_product *v,
  * 0: no. */
 int publishrows_edge(struct db *db, int64_t parent, int64_t child, struct span extra,
 		     struct err *e) MUST_CHECK;
-/* A new one, or another extra of one that is there. */
-int publishrows_put_edge(struct cascade *c, int64_t parent, int64_t child, struct span extra,
-			 struct err *e) MUST_CHECK;
+/* A new one, or another extra of one that is there; recorded as a change of the
+ * child unless that is new. */
+int publishrows_put_edge(struct cascade *c, int64_t parent, const struct publishrows_node *child,
+			 struct span extra, struct err *e) MUST_CHECK;
+/* Recorded as a change of the child. */
 int publishrows_drop_edge(struct cascade *c, int64_t parent, int64_t child,
 			  struct err *e) MUST_CHECK;
 

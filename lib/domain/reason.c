@@ -80,8 +80,10 @@ static int failed(struct db *db, const struct product *p, struct str *out, struc
 {
 	char count[NUM_BUF], total[NUM_BUF];
 
-	if (!product_has_batch(p))
+	if (!product_has_batch(p)) {
+		str_addz(out, "was reported as failed: fletcher-plan retry runs it again");
 		return 0;
+	}
 	STMT(q, db, &reason_sql, Q_BATCH);
 	stmt_int(&q, 1, p->batch);
 	int rc = stmt_step(&q, e);

@@ -22,8 +22,9 @@ static const char *const texts[] = {
 		    " WHERE link IS NOT coalesce(?2, link) OR passback IS NOT coalesce(?3, passback)",
 	[Q_FIELDS] = "UPDATE data_products SET run_id = ?2, modified_by = ?3, modified_us = ?4"
 		     " WHERE id = ?1",
-	[Q_CLAIMED] = "SELECT 1 FROM data_products WHERE dataset = ?1 AND state IN (1, 2)"
-		      " AND state IN (1, 2, 4) AND (state = 2 OR worker IS NOT NULL) LIMIT 1",
+	[Q_CLAIMED] = "SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 2 UNION ALL"
+		      " SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 1"
+		      " AND worker IS NOT NULL LIMIT 1",
 };
 const struct stmt_set steer_sql = { "steer", texts, ARRAY_LEN(texts) };
 

@@ -16,9 +16,10 @@ enum { TIMEOUT, AT_REST, NOBODY };
 enum { Q_ELSEWHERE };
 static const char *const texts[] = {
 	/* Whoever computes these needs no worker of ours. */
-	[Q_ELSEWHERE] = "SELECT 1 FROM data_products WHERE dataset = ?1 AND state IN (1, 2)"
-			" AND state IN (1, 2, 4) AND (compute IN ('cams', 'dbxaas')"
-			" OR (state = 2 AND worker IS NULL)) LIMIT 1",
+	[Q_ELSEWHERE] = "SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 2"
+			" AND (worker IS NULL OR compute = 'cams' OR compute = 'dbxaas') UNION ALL"
+			" SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 1"
+			" AND (compute = 'cams' OR compute = 'dbxaas') LIMIT 1",
 };
 const struct stmt_set rest_sql = { "rest", texts, ARRAY_LEN(texts) };
 

@@ -174,6 +174,17 @@ static void params(void)
 	      "--set of a plan without parameters is refused");
 }
 
+static void long_names(void)
+{
+	struct str json CLEANUP(str_release) = STR_INIT;
+
+	str_addz(&json, "{\"dataset\":{\"name\":\"x\"},\"data_products\":[{\"name\":\"");
+	for (int i = 0; i < PLAN_NAME_MAX + 1; i++)
+		str_addc(&json, 'n');
+	str_addz(&json, "\",\"compute\":\"cams\",\"version\":\"1\",\"eager\":true}]}");
+	refused(str_z(&json), "plan.json: data_products[0].name: has more than 1024 bytes");
+}
+
 static void files(void)
 {
 	const struct plan_options none = { 0 };
@@ -198,6 +209,7 @@ int main(void)
 	errors();
 	resolving();
 	params();
+	long_names();
 	files();
 	plan_release(&plan);
 	return unit_done();

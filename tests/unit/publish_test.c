@@ -74,6 +74,9 @@ static void upsert(void)
 	plans_update(&p, "three", "a=success");
 	CHECK_STR(tried(&how, "three", "x", "x>b"), "", "a product more, above one that is stored");
 	CHECK_STR(plans_states(&p, "three"), "a=success b=queued x=queued", "states stay");
+	CHECK_INT(ROWS_INT(p.raw, "SELECT count(*) FROM events WHERE command = 'publish' AND old = 1 AND new = 1"
+			   " AND product = ?1", plans_row(&p, "three", "b")), 1,
+		  "a dependency more is a change of the child");
 	CHECK_STR(str_z(&how.notes), "2 stored products are not in this file and stay: a, b (--prune)\n",
 		  "what is not in the file stays, and is told");
 	CHECK_INT(plans_wrong(p.raw), 0, "the file is sound: b is ahead of x");
@@ -162,6 +165,21 @@ static void others(void)
 	CHECK_STR(plans_states(&p, "six"), "a=queued b=waiting k=queued", "a stored dataset keeps its pause");
 
 	how.paused = false;
+	int64_t events = ROWS_INT(p.raw, "SELECT count(*) FROM events");
+	struct plan plan CLEANUP(plan_release) = PLAN_INIT;
+	struct str json CLEANUP(str_release) = STR_INIT;
+	plans_json(&json, "six", "a b k", "a>b");
+	rows_must(plan_parse("f", str_span(&json), "/elsewhere", &(struct plan_options){ 0 }, &plan, &p.e) ==
+		  0 && publish_plan(&how, &plan, &p.e) == 0, "publish", p.e.msg);
+	CHECK(!how.c.changed && ROWS_INT(p.raw, "SELECT count(*) FROM events") == events,
+	      "from another directory it is the same plan");
+	CHECK_INT(ROWS_INT(p.raw, "SELECT count(*) FROM dataset_texts WHERE dir = '/elsewhere'"), 1,
+		  "but that is where its commands run from now on");
+	plan.has_dir = false;
+	plan.dir[1] = 'E';
+	rows_must(publish_plan(&how, &plan, &p.e) == 0, "publish", p.e.msg);
+	CHECK_INT(ROWS_INT(p.raw, "SELECT count(*) FROM dataset_texts WHERE dir = '/elsewhere'"), 1,
+		  "standard input has no directory");
 	CHECK_INT(publish_json(&how, "{\"dataset\":{\"id\":\"123e4567-e89b-12d3-a456-426614174000\",\"name\":\"six\"},"
 			       "\"data_products\":[]}"), -1, "the name of another dataset");
 	CHECK_INT(p.e.code, ERR_STATE, "is refused");

@@ -47,7 +47,7 @@ int main(void)
 	CHECK(strncmp(why("a"), "is run by a worker (process ", 28) == 0, "what runs");
 	rows_must(worker_leave(p.db, &w, &p.e) == 0 && plans_update(&p, "plan", "a=failed b=running") == 0,
 		  "update", p.e.msg);
-	CHECK_STR(why("a"), "", "what failed elsewhere");
+	CHECK_STR(why("a"), "was reported as failed: fletcher-plan retry runs it again", "what failed elsewhere");
 	CHECK_STR(why("b"), "", "what runs elsewhere");
 	int64_t batch = rows_batch(&r, 1, 3, 0);
 	ROWS_DO(p.raw, "UPDATE batches SET pending = 0, failed = 3, status = 2, uuid = "
