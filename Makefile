@@ -6,6 +6,7 @@
 ## make sanitize    the tests under ASan and UBSan, TSan, and valgrind
 ## make coverage    the tests with gcov: lines run, per file
 ## make fuzz        each fuzz target for FUZZ_SECONDS (30)
+## make gallery     draws the plans in gallery/ anew
 ## make install     into PREFIX (/usr/local) below DESTDIR; also: uninstall
 ## make clean       removes what was built
 ##
@@ -52,7 +53,7 @@ TESTS_BUILT = $(UNIT) $(if $(HTTPD),$B/tests/httpd)
 OBJECTS = $(LIB) $(HTTPD) $(call objects,cmd/*.c tests/unit/*.c tests/bench/*.c)
 MANUALS := $(wildcard man/*.[157])
 
-.PHONY: all check demo bench lint sanitize coverage fuzz install uninstall clean help
+.PHONY: all check demo gallery bench lint sanitize coverage fuzz install uninstall clean help
 .PHONY: tests objects fuzzers tidy FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -105,6 +106,9 @@ check: tests $B/.setup-test
 
 demo: tests $B/.setup-test
 	$QBUILD=$B scripts/demo
+
+gallery: all
+	$QBUILD=$B scripts/gallery
 
 bench: all tests $(BENCH) $B/.setup-bench
 	$QBUILD=$B scripts/bench

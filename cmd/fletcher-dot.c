@@ -81,7 +81,8 @@ static bool plugins(const char *kind, const char *wanted, const char *before, st
 	char **names = gvPluginList(context(), kind, &n, NULL);
 	bool found = false, device = strcmp(kind, "device") == 0;
 
-	qsort(names, (size_t)n, sizeof *names, compare);
+	if (names)
+		qsort(names, (size_t)n, sizeof *names, compare);
 	for (int i = 0; i < n; i++) {
 		bool skip = i > 0 && strcmp(names[i], names[i - 1]) == 0;
 		for (size_t w = 0; device && w < ARRAY_LEN(others); w++)
@@ -269,9 +270,8 @@ static int run_dot(struct tool *t, struct err *e)
 
 static const char *libraries(void)
 {
-	static char versions[64];
-	snprintf(versions, sizeof versions, "SQLite %s, Graphviz %s", db_library(), gvcVersion(context()));
-	return versions;
+	str_addf(&text, "SQLite %s, Graphviz %s", db_library(), gvcVersion(context()));
+	return str_z(&text);
 }
 
 int main(int argc, char **argv)

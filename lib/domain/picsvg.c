@@ -140,14 +140,14 @@ static void add_box(struct svg *s, enum state state, double x, double y, double 
 		 c->dashed ? " stroke-dasharray=\"5 3\"" : "");
 }
 
-/* How much of its batch is done, along the lower edge. */
+/* How much of its batch is done, below the box. */
 static void add_bar(struct svg *s, const struct graph_node *v, double x, double y, double w)
 {
 	const struct picture_color *c = picture_color(s->p, v->state);
 
 	if (s->p->progress && v->has_batch && v->total > 0 && v->done > 0)
 		str_addf(s->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>", x,
-			 y - BAR - 1, w * (double)v->done / (double)v->total, BAR, c->line);
+			 y + 2, w * (double)v->done / (double)v->total, BAR, c->line);
 }
 
 /* The lines of s->text, around the middle. */

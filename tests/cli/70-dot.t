@@ -109,6 +109,14 @@ ok "a reader that goes away is no error" sh -c '{ fletcher-dot plan.json; echo $
 is "$(cat status)" 0 "nor a status"
 status_is 73 "a file that cannot be made" fletcher-dot -o none/x.svg papers
 
+# The gallery.
+is "$(fletcher-dot --json "$TOP/gallery/load.json" | jq -c '[(.nodes, .edges) | length] + [.levels[] | length]')" \
+	'[11,16,6,2,3]' "the load plan of Fletcher"
+for plan in "$TOP"/gallery/*.json; do
+	status_is 0 "${plan##*/} is drawn" fletcher-dot -T svg "$plan"
+	ok "${plan##*/}: its picture is well-formed" xmllint --noout "${plan%.json}.svg"
+done
+
 # Graphviz has no such thing.
 status_is 69 "a type that nobody can write" fletcher-dot -T nonsense papers
 like "$(cat err)" "cannot write 'nonsense' here; what works: dot html json mermaid svg tree .* png" "lists those that work"
