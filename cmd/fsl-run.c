@@ -100,7 +100,6 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 	struct send defaults CLEANUP(send_release) = SEND_INIT;
 	struct run_summary sum CLEANUP(run_release) = { 0 };
 	struct report report = { .anew = asked.fresh };
-
 	if (create_send(&create, &defaults, e) < 0)
 		return -1;
 	const struct planner_options plans = {

@@ -415,6 +415,34 @@ static void flat(void)
 	CHECK(ms < 20, "and with all of them due: %lld ms", (long long)ms);
 }
 
+/* Plans: the batches of a dataset's products, also of those that are made later. */
+static void datasets(void)
+{
+	const int64_t one = 1, ids[] = { 77 };
+	struct err e = ERR_INIT;
+
+	clear();
+	ROWS_DO(r.raw, "INSERT INTO datasets (id, uuid, name, user, modified_by, modified_us, active_us,"
+		" queued, running) VALUES (77, zeroblob(16), 'd', 'me', 'me', 1, 1, 1, 1)");
+	struct claim *c = claim_new(&one, 0, NULL);
+	claim_datasets(c, ids, 1);
+	int64_t id = rows_batch(&r, 1, 3, 0);
+	char want[60];
+	snprintf(want, sizeof want, "%lld/1 %lld/2", (long long)id, (long long)id);
+	CHECK_STR(take(c, 1), "", "of a batch that no product sends nothing is taken");
+	CHECK_INT(claim_open(c, r.db, NULL, NULL, &e), 0, "nor is it open");
+	ROWS_DO(r.raw, "INSERT INTO data_products (id, dataset, uuid, name, version, compute, eager,"
+		" state, batch, since_us, modified_by, modified_us) VALUES ((77 << 32) | 1, 77,"
+		" zeroblob(16), 'a', '1', 'batch', 1, 1, ?1, 1, 'me', 1)", id);
+	CHECK_STR(take(c, 2), want, "of one that a product sends it is");
+	CHECK_INT(claim_open(c, r.db, NULL, NULL, &e), 1, "and it is open");
+	ROWS_DO(r.raw, "UPDATE data_products SET state = 0");
+	CHECK_STR(take(c, 1), "", "until the product is cleared");
+	claim_free(c);
+	ROWS_DO(r.raw, "DELETE FROM data_products");
+	ROWS_DO(r.raw, "DELETE FROM datasets");
+}
+
 int main(void)
 {
 	unit_dir();
@@ -428,6 +456,7 @@ int main(void)
 	wrong_clock();
 	reading_ahead();
 	two_at_once(p);
+	datasets();
 	flat();
 	rows_close(&r);
 	return unit_done();

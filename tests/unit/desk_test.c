@@ -86,6 +86,9 @@ static void there_and_back(void)
 	CHECK(rows(&got) == 4 && rows(&unsent) == 56, "ended and unsent apart");
 	CHECK(!o.stop && !o.finish, "without orders");
 	CHECK(!readable(desk.to_ledger, 0), "collecting empties the descriptor");
+	desk_nudge(&desk);
+	struct pollfd nudged = { .fd = desk.to_ledger, .events = POLLIN };
+	CHECK_INT(poll(&nudged, 1, 0), 1, "a nudge is heard");
 	desk_stop(&desk);
 	CHECK(readable(desk.to_ledger, 0), "an order rings");
 	o = desk_collect(&desk, &got, &unsent);

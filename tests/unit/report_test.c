@@ -105,6 +105,11 @@ static void test_text(void)
 	add_retry(&s, "503", 1);
 	is_text(&r, &s, "drained: 118 completed, 2 failed, 0 left; 131 attempts"
 		" (again after 429 7, connect_error 1,234, 503 1) in 1m01s", "several");
+	r = (struct report){ .completed = 5, .batches = 1 };
+	s = (struct run_summary){ .reason = "drained", .attempts = 5, .took_ms = 250, .plans = {
+		.success = 1, .failed = 1, .queued = 2, .names = { (char *)"papers/judge", 12, 0 } } };
+	is_text(&r, &s, "drained: 5 completed, 0 failed, 0 left; 5 attempts in 250ms; data products: "
+		"1 success, 1 failed, 2 left (papers/judge)", "data products, and which have failed");
 	r = (struct report){ .completed = 1234567, .failed = 89012, .remaining = 3456789 };
 	s = (struct run_summary){ .reason = "reader_gone", .attempts = 7654321, .took_ms = 250 };
 	is_text(&r, &s, "reader_gone: 1,234,567 completed, 89,012 failed, 3,456,789 left; "
@@ -138,6 +143,16 @@ static void test_status(void)
 	is_status(3, 1, 0, "0", EXIT_SOME, "none");
 	is_status(7, 0, 1, "3", EXIT_REMAINS, "something is left");
 	is_status(0, 9, 1, NULL, EXIT_REMAINS, "which counts more than failures");
+	const struct report done = { .completed = 5, .failed = 1 }, none = { 0 };
+	s = (struct run_summary){ .plans = { .success = 1, .spared = 1 } };
+	CHECK_INT(report_status(&done, &s, NULL), EXIT_OK, "requests that a product may fail");
+	s.plans.queued = 1;
+	CHECK_INT(report_status(&done, &s, NULL), EXIT_REMAINS, "a product that is left");
+	s.plans = (struct planner_sum){ .success = 1, .failed = 1 };
+	CHECK_INT(report_status(&none, &s, NULL), EXIT_SOME, "one of two products has failed");
+	s.plans = (struct planner_sum){ .failed = 1 };
+	CHECK_INT(report_status(&none, &s, NULL), EXIT_NOTHING, "the only one has");
+	s = (struct run_summary){ .reason = "signal", .signal = 15 };
 	CHECK_INT(report_status(&left, &s, NULL), 143, "a signal that stopped it");
 	s = (struct run_summary){ .reason = "key_unresolved", .ledger = { .key_missing = true } };
 	err_set(&s.ledger.error, ERR_NOPERM, "no key");
