@@ -117,7 +117,7 @@ static int send_batches(struct tool *t, const int64_t *ids, int n, const char *w
 			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},
 		.labels = asked.labels, .max_failed = asked.max_failed,
-		.prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
+		.metrics = asked.metrics, .prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
 		.wait = asked.exclusive == EXCLUSIVE_WAIT,
 		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
 		.clear = intake_clear, .clear_ctx = &bar,
