@@ -124,7 +124,7 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},
 		.labels = asked.labels, .max_failed = asked.max_failed,
-		.prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
+		.metrics = asked.metrics, .prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
 		.wait = asked.exclusive == EXCLUSIVE_WAIT,
 		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
 		.clear = intake_clear, .clear_ctx = &bar,

@@ -38,6 +38,7 @@ struct outfile {
 	struct place target; /* dir is -1: written directly */
 	char *tmp;           /* name in target.dir; NULL: nothing to remove */
 	mode_t mode;
+	bool fresh;          /* nothing stood there: `mode` is ours to choose */
 	size_t n;
 	char buf[BUF];
 };
@@ -178,6 +179,7 @@ static int open_tmp(struct outfile *o, const struct stat *old, struct err *e)
 	if (place_find(&o->target, o->path) != 0)
 		return cannot_create(o, e);
 	o->mode = S_IRUSR | S_IWUSR;
+	o->fresh = !old;
 	if (old) {
 		struct stat st;
 		int flags = AT_SYMLINK_NOFOLLOW;
@@ -324,7 +326,8 @@ static int sync_dir(struct outfile *o, struct err *e)
 	return 0;
 }
 
-int outfile_commit(struct outfile *o, struct err *e)
+/* Puts it where it is to be. */
+static int finish(struct outfile *o, bool sync, struct err *e)
 {
 	if (outfile_flush(o, e) != 0)
 		return -1;
@@ -332,7 +335,7 @@ int outfile_commit(struct outfile *o, struct err *e)
 		/* Not before: until now the file was nobody else's.  It fails
 		 * where there are no permission bits. */
 		(void)fchmod(o->fd, o->mode);
-		if (sync_failed(o->fd))
+		if (sync && sync_failed(o->fd))
 			return fail(o, errno, e);
 	}
 	int fd = o->fd;
@@ -344,7 +347,19 @@ int outfile_commit(struct outfile *o, struct err *e)
 	if (renameat(o->target.dir, o->tmp, o->target.dir, o->target.base) != 0)
 		return cannot_create(o, e);
 	mem_free(TAKE(o->tmp));
-	return sync_dir(o, e);
+	return sync ? sync_dir(o, e) : 0;
+}
+
+int outfile_commit(struct outfile *o, struct err *e)
+{
+	return finish(o, true, e);
+}
+
+int outfile_publish(struct outfile *o, unsigned mode, struct err *e)
+{
+	if (o->fresh)
+		o->mode = (mode_t)mode;
+	return finish(o, false, e);
 }
 
 void outfile_close(struct outfile *o)

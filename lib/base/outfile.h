@@ -26,8 +26,14 @@ struct outfile *outfile_open(const char *path, struct err *e) MUST_CHECK;
 int outfile_write(struct outfile *o, struct span v, struct err *e) MUST_CHECK;
 int outfile_flush(struct outfile *o, struct err *e) MUST_CHECK;
 
-/* Flushes and makes the output visible.  After it only outfile_close(). */
+/* Flushes and makes the output visible.  After it, and after outfile_publish(),
+ * only outfile_close(). */
 int outfile_commit(struct outfile *o, struct err *e) MUST_CHECK;
+
+/* The same without waiting for the disk, for what is written again and again:
+ * after a power failure its last content may be lost.  A file that is new gets
+ * the permissions of `mode`. */
+int outfile_publish(struct outfile *o, unsigned mode, struct err *e) MUST_CHECK;
 
 /* Frees; without a commit before it the temporary file is removed, and what
  * is buffered for a direct output is dropped.  NULL is fine. */

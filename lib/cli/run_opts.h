@@ -23,7 +23,7 @@ struct run_opts {
 	struct opt_list limits;
 	bool no_adaptive, no_hold, no_guard, forever;
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
-	const char *cacert, *proxy;
+	const char *cacert, *proxy, *metrics;
 	int exclusive;
 	bool workers, labels, allow_exec, no_plans;
 	bool dry_run;
@@ -100,6 +100,8 @@ struct run_opts {
 	{ .kind = OPT_FLAG, .name = "fusillade-headers", .dst = &(a).labels, \
 	  .help = "send X-Fusillade-Request-Id and the like: request, custom id, batch, its " \
 		  "metadata" }, \
+	{ .kind = OPT_TEXT, .name = "metrics-file", .dst = &(a).metrics, .arg = "FILE", \
+	  .help = "write counters there once a second, as Prometheus' node_exporter reads them" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \
 	  .help = "trust these certificates (PEM)", .dflt = "the system's" }, \
 	{ .kind = OPT_TEXT, .name = "proxy", .dst = &(a).proxy, .arg = "URL", \

@@ -50,7 +50,8 @@ struct ledger {
 	int64_t commits;       /* of our own */
 	bool (*more)(void *ctx, int64_t token);
 	void *more_ctx;
-	int64_t next_progress;
+	int64_t next_progress; /* monotonic: not counted before */
+	bool uncounted;        /* something was committed since */
 	double rate, took;     /* settled per ms, and ms that a cycle takes; smoothed */
 	int64_t last_us;       /* end of the last cycle */
 };
@@ -142,6 +143,21 @@ static void hear(struct ledger *l, bool late)
 		l->check_dead |= worker_any_dead(l->db, &ignored) > 0;
 }
 
+/* Counts for progress, if there is something to count and the time has come. */
+static bool count(struct ledger *l)
+{
+	struct err ignored = ERR_INIT;
+	int64_t now = clock_mono_ms();
+
+	if (!l->uncounted || now < l->next_progress)
+		return false;
+	l->uncounted = false;
+	l->next_progress = now + PROGRESS_MS;
+	if (book_count(l->book, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	return true;
+}
+
 /* Has this run done what it was to do at most? */
 static void look_for_halt(struct ledger *l)
 {
@@ -163,14 +179,9 @@ static void deliver(struct ledger *l, int64_t began_us)
 	book_drop(l->book, &l->ended);
 	book_drop(l->book, &l->unsent);
 	look_for_halt(l);
-	int64_t now = clock_mono_ms();
-	struct err ignored = ERR_INIT;
-	if (now >= l->next_progress) {
-		l->next_progress = now + PROGRESS_MS;
-		if (book_count(l->book, &ignored) < 0)
-			log_debug("%s", ignored.msg);
+	l->uncounted = true;
+	if (count(l))
 		hear(l, false); /* under full load nobody waits for news */
-	}
 	publish(l);
 }
 
@@ -190,6 +201,11 @@ static void wait_for_news(struct ledger *l)
 				 { .fd = l->bell, .events = POLLIN } };
 	int64_t wait = SAFETY_MS;
 
+	if (count(l))
+		publish(l);
+	int64_t left = l->next_progress - clock_mono_ms();
+	if (l->uncounted && left < wait)
+		wait = left < 0 ? 0 : left;
 	/* Who is hungry already waits for room, not for the next retry. */
 	if (!book_is_hungry(l->book))
 		until(&wait, l->next_ms);
@@ -396,6 +412,8 @@ int ledger_close(struct ledger *l, int64_t wait_ms, struct ledger_state *state,
 {
 	desk_finish(&l->desk, clock_mono_ms() + wait_ms);
 	pthread_join(l->thread, NULL);
+	l->next_progress = 0;
+	count(l);
 	*state = *l->mine;
 	*batches = book_batches(l->book, n_batches);
 	db_patience(l->db, 10000);

@@ -65,7 +65,7 @@ struct ledger_state {
 	bool stuck;        /* commits fail (full disk, locked file); it goes on trying */
 	int64_t completed, failures, lost; /* settled by this run */
 	int64_t input_tokens, cached_tokens, output_tokens, reasoning_tokens;
-	int64_t total, done, done_failed, retrying;   /* of the batches of this run */
+	int64_t total, done, done_failed, retrying;   /* of the batches that this run has met */
 	int64_t next_due_ms; /* wall clock; 0: none waits */
 	bool key_missing;  /* a batch was left alone, its key does not resolve: see error */
 	int64_t started;   /* by this run, without those that were given back */

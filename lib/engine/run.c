@@ -153,6 +153,13 @@ static void back_with_all(struct run *r)
 	job_append(&r->unsent, &r->races);
 }
 
+static struct run_progress progress(const struct run *r)
+{
+	return (struct run_progress){ .ledger = &r->state, .sum = r->sum,
+				      .in_flight = http_in_flight(r->http),
+				      .draining = r->stops > 0 };
+}
+
 /* What time brings. */
 static void look_at_clock(struct run *r)
 {
@@ -163,7 +170,7 @@ static void look_at_clock(struct run *r)
 	if (r->stops == 1 && now > r->deadline_ms)
 		stop(r, "", 0);
 	if (r->o->tick && now >= r->next_look_ms) {
-		struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
+		struct run_progress p = progress(r);
 		r->next_look_ms = now + (r->o->tick_ms ? r->o->tick_ms : LOOK_MS);
 		if (r->o->tick(r->o->tick_ctx, &p))
 			ledger_limits(r->ledger, r->o->limits);
@@ -290,7 +297,7 @@ static int loop(struct run *r, struct err *e)
 		if (http_wait(r->http, wait, e) < 0)
 			return -1;
 		if (r->o->progress) {
-			struct run_progress p = { &r->state, http_in_flight(r->http), r->stops > 0 };
+			struct run_progress p = progress(r);
 			r->o->progress(r->o->ctx, &p);
 		}
 		look_at_signals(r);

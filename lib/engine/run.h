@@ -16,6 +16,7 @@ enum { RUN_GRACE_MS = 30000 };
 /* Where a run stands; for progress lines. */
 struct run_progress {
 	const struct ledger_state *ledger;
+	const struct run_summary *sum; /* attempts and retries so far */
 	int in_flight;
 	bool draining;
 };

@@ -11,6 +11,7 @@
 #include "domain/prices.h"
 #include "domain/queue.h"
 #include "domain/worker.h"
+#include "engine/metrics.h"
 #include "engine/stream.h"
 #include "engine/trace.h"
 
@@ -63,6 +64,7 @@ static int fail_stop(struct db *db, const struct session *s, int64_t *out, struc
 struct ticking {
 	const struct session *session;
 	struct notify *manager;
+	struct metrics_file metrics;
 	bool ready, stopping; /* it was told */
 };
 
@@ -88,6 +90,7 @@ static bool on_tick(void *ctx, const struct run_progress *p)
 	const struct run_options *o = &t->session->run;
 
 	tell(t, p);
+	metrics_tick(&t->metrics, p);
 	return o->tick && o->tick(o->tick_ctx, p);
 }
 
@@ -154,7 +157,8 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 	o.tick_ctx = &ticking;
 	struct prices *prices CLEANUP(prices_cleanup) = NULL;
 	if (read_prices(db, s, &o, &prices, e) < 0 || fail_stop(db, s, &o.fail_stop, e) < 0 ||
-	    notify_open(&manager, e) < 0)
+	    notify_open(&manager, e) < 0 ||
+	    metrics_start(&ticking.metrics, s->metrics, o.version, e) < 0)
 		return -1;
 	o.tick_ms = notify_watchdog_ms(&manager) < TICK_MS ? notify_watchdog_ms(&manager) : TICK_MS;
 	if (s->to_stdout && !(stream = stream_start(db_path(db), o.batches[0], e)))
@@ -173,5 +177,7 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 	for (int i = 0; rc == 0 && all && i < sum->n_batches; i++)
 		if (!is_named(&o, sum->batches[i]))
 			rc = report_add(report, db, sum->batches[i], e);
+	metrics_end(&ticking.metrics, sum, rc < 0 ? err_status(e->code)
+						   : report_status(report, sum, s->max_failed));
 	return rc;
 }

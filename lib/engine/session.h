@@ -14,6 +14,7 @@ struct session {
 	int64_t max_cost_micro;  /* --max-cost; 0 or less: none */
 	const char *max_failed;  /* as report_status(); one more stops it */
 	bool wait;               /* with run.alone: wait until nobody else lives */
+	const char *metrics;     /* --metrics-file; NULL: none */
 	bool to_stdout;          /* results as they come; of the one batch */
 	void (*clear)(void *ctx);/* before more is said on stderr; may be NULL */
 	void *clear_ctx;

@@ -134,6 +134,29 @@ static void test_replaced(void)
 		      "a file that may not be written is refused: %s", e.msg);
 }
 
+static int publish(const char *path, const char *text, unsigned mode, struct err *e)
+{
+	struct outfile *o CLEANUP(outfile_cleanup) = outfile_open(path, e);
+
+	return !o || outfile_write(o, span_of(text), e) < 0 ? -1 : outfile_publish(o, mode, e);
+}
+
+static void test_published(void)
+{
+	struct err e = ERR_INIT;
+	const char *path = in_dir("public");
+	CHECK(publish(path, "one", 0644, &e) == 0, "a file is published");
+	CHECK_STR(content(path), "one", "with what was written");
+	CHECK_INT(mode_of(path), 0644, "and the permissions that were wanted, whatever the umask");
+	chmod(path, 0640);
+	CHECK(publish(path, "two", 0644, &e) == 0, "and again");
+	CHECK_STR(content(path), "two", "it is replaced");
+	CHECK_INT(mode_of(path), 0640, "and keeps its own");
+	CHECK(publish(in_dir("no/such"), "x", 0644, &e) == -1 && e.code == ERR_CANTCREAT,
+	      "where it cannot be: %s", e.msg);
+	CHECK_INT(leftovers(), 0, "no temporary file is left");
+}
+
 static void test_links(void)
 {
 	struct err e = ERR_INIT;
@@ -475,6 +498,7 @@ int main(void)
 	test_new();
 	test_dropped();
 	test_replaced();
+	test_published();
 	test_links();
 	test_refused();
 	test_commit_fails();
