@@ -18,6 +18,7 @@ struct conn;
 struct server {
 	int epoll;
 	int listener;
+	int datagrams; /* --notify */
 	struct answerer answerer;
 	struct rules rules;
 	struct record record;

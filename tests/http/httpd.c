@@ -25,13 +25,16 @@
  *                      conn     number of its connection
  *                      on_conn  how many requests that connection brought
  *                      t_us     monotonic clock
- *                      in_flight, method, path (with the query)
+ *                      in_flight, model, of_model (in flight of that model),
+ *                      method, path (with the query)
  *                      custom, key, auth   X-Custom-Id, Idempotency-Key,
  *                                          Authorization, or null
  *                      len, xxh            of the body (XXH3-128, 32 hex digits)
  *                      headers  with --log-headers: names as they came,
  *                               repeated ones joined by ", "
  *                      body     with --log-bodies, as a string
+ *   --notify PATH      a datagram socket there, as that of a service manager:
+ *                      the log gets {"t_us","message"} for each datagram
  *   --bodies DIR       stores the body of request n as DIR/n
  *   --stats FILE       writes the counters there at the end
  *   --stdin            ends when stdin does (a pipe or FIFO)
@@ -83,8 +86,8 @@
  *
  * Expect: 100-continue is obeyed, Content-Length and chunked bodies are read.
  *
- * GET /__stats answers the counters, GET /__reset zeroes them; neither is
- * counted, logged or matched:
+ * GET /__now answers the t_us of now, /__stats the counters, /__reset zeroes
+ * them; none of these is counted, logged or matched:
  *   begun         requests whose header arrived (also uploads that broke off)
  *   requests      arrived whole
  *   answered      an answer was sent
@@ -104,6 +107,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
@@ -125,6 +129,7 @@ static const char HELP[] =
 	"  --log FILE        a JSON line per request (appended)\n"
 	"  --log-headers     with the headers\n"
 	"  --log-bodies      with the bodies\n"
+	"  --notify PATH     log the datagrams sent to a socket there\n"
 	"  --bodies DIR      store each body as DIR/n\n"
 	"  --stats FILE      write the counters at the end\n"
 	"  --stdin           end when stdin ends\n"
@@ -137,17 +142,17 @@ static const char HELP[] =
 	"  redirect=URL sleep=MS drop reset drop-before-read close close-silent\n"
 	"  truncate=N chunked trickle=MS stall hang endless big-header=N garbage=TEXT\n"
 	"  keep exit, with ' ; ' between them\n"
-	"GET /__stats answers the counters, GET /__reset zeroes them.\n";
+	"GET /__stats answers the counters, GET /__reset zeroes them, GET /__now: t_us.\n";
 
 struct options {
 	int64_t port, body_size, latency, jitter, max_seconds;
 	enum mode mode;
-	const char *log, *bodies, *stats;
+	const char *log, *bodies, *stats, *notify;
 	bool log_headers, log_bodies, watch_stdin, help;
 };
 
 enum { PORT = 256, MODE, BODY_SIZE, LATENCY, JITTER, RULE, RULES, LOG, LOG_HEADERS,
-       LOG_BODIES, BODIES, STATS, STDIN, MAX_SECONDS, HELP_WANTED };
+       LOG_BODIES, NOTIFY, BODIES, STATS, STDIN, MAX_SECONDS, HELP_WANTED };
 
 static const struct option LONG[] = {
 	{ "port", 1, NULL, PORT }, { "mode", 1, NULL, MODE },
@@ -155,7 +160,7 @@ static const struct option LONG[] = {
 	{ "jitter", 1, NULL, JITTER }, { "rule", 1, NULL, RULE },
 	{ "rules", 1, NULL, RULES }, { "log", 1, NULL, LOG },
 	{ "log-headers", 0, NULL, LOG_HEADERS }, { "log-bodies", 0, NULL, LOG_BODIES },
-	{ "bodies", 1, NULL, BODIES }, { "stats", 1, NULL, STATS },
+	{ "notify", 1, NULL, NOTIFY }, { "bodies", 1, NULL, BODIES }, { "stats", 1, NULL, STATS },
 	{ "stdin", 0, NULL, STDIN }, { "max-seconds", 1, NULL, MAX_SECONDS },
 	{ "help", 0, NULL, HELP_WANTED }, { NULL, 0, NULL, 0 },
 };
@@ -185,6 +190,7 @@ static int read_option(struct options *o, struct rules *rules, int opt, struct e
 	case LOG: o->log = optarg; break;
 	case LOG_HEADERS: o->log_headers = true; break;
 	case LOG_BODIES: o->log_bodies = true; break;
+	case NOTIFY: o->notify = optarg; break;
 	case BODIES: o->bodies = optarg; break;
 	case STATS: o->stats = optarg; break;
 	case STDIN: o->watch_stdin = true; break;
@@ -236,7 +242,29 @@ static int listen_on(struct server *s, int64_t port, struct err *e)
 }
 
 /* What data.ptr points to for the descriptors that are no connections. */
-static char SIGNALS, STDIN_ENDS, LISTENER;
+static char SIGNALS, STDIN_ENDS, LISTENER, DATAGRAMS;
+
+static int listen_for_messages(struct server *s, const char *path, struct err *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return err_set(e, ERR_USAGE, "--notify: the path is too long");
+	memcpy(a.sun_path, path, strlen(path));
+	s->datagrams = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->datagrams < 0 || bind(s->datagrams, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return err_sys(e, ERR_CANTCREAT, "%s", path);
+	return watch(s, s->datagrams, &DATAGRAMS, e);
+}
+
+static void hear(struct server *s)
+{
+	char text[4096];
+	ssize_t n;
+
+	while ((n = recv(s->datagrams, text, sizeof(text), 0)) >= 0)
+		record_message(&s->record, (struct span){ text, (size_t)n });
+}
 
 static int set_up(struct server *s, const struct options *o, struct err *e)
 {
@@ -267,6 +295,8 @@ static int set_up(struct server *s, const struct options *o, struct err *e)
 		return -1;
 	if (o->watch_stdin && watch(s, STDIN_FILENO, &STDIN_ENDS, e) < 0)
 		return err_wrap(e, "--stdin");
+	if (o->notify && listen_for_messages(s, o->notify, e) < 0)
+		return -1;
 	if (listen_on(s, o->port, e) < 0)
 		return -1;
 	return watch(s, s->listener, &LISTENER, e);
@@ -288,6 +318,8 @@ static void happen(struct server *s, const struct epoll_event *ev)
 		s->stop = true;
 	else if (what == &STDIN_ENDS)
 		s->stop = stdin_ended();
+	else if (what == &DATAGRAMS)
+		hear(s);
 	else
 		conn_event(s, what, ev->events);
 }

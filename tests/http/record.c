@@ -65,7 +65,14 @@ static void log_headers(struct jsonw *w, const struct request *r)
 	jsonw_end(w);
 }
 
-static void log_request(struct record *c, const struct request *r)
+static void write_line(struct record *c)
+{
+	str_addc(&c->line, '\n');
+	if (write(c->log_fd, c->line.p, c->line.n) != (ssize_t)c->line.n)
+		log_error("the log cannot be written: %s", strerror(errno));
+}
+
+static void log_request(struct record *c, const struct request *r, const struct counter *m)
 {
 	char hex[ID_HEX + 1];
 	struct jsonw w = jsonw_start(&c->line);
@@ -77,6 +84,8 @@ static void log_request(struct record *c, const struct request *r)
 	jsonw_kint(&w, "on_conn", r->on_conn);
 	jsonw_kint(&w, "t_us", clock_mono_us());
 	jsonw_kint(&w, "in_flight", c->in_flight);
+	jsonw_kstr(&w, "model", r->model);
+	jsonw_kint(&w, "of_model", m ? m->in_flight : 0);
 	jsonw_kstr(&w, "method", r->method);
 	jsonw_kstr(&w, "path", r->target);
 	jsonw_kstr(&w, "custom", r->custom);
@@ -89,9 +98,21 @@ static void log_request(struct record *c, const struct request *r)
 	if (c->log_bodies)
 		jsonw_kstr(&w, "body", r->body);
 	jsonw_end(&w);
-	str_addc(&c->line, '\n');
-	if (write(c->log_fd, c->line.p, c->line.n) != (ssize_t)c->line.n)
-		log_error("the log cannot be written: %s", strerror(errno));
+	write_line(c);
+}
+
+void record_message(struct record *c, struct span text)
+{
+	struct jsonw w = jsonw_start(&c->line);
+
+	if (c->log_fd < 0)
+		return;
+	str_reset(&c->line);
+	jsonw_object(&w);
+	jsonw_kint(&w, "t_us", clock_mono_us());
+	jsonw_kstr(&w, "message", text);
+	jsonw_end(&w);
+	write_line(c);
 }
 
 static void store(const struct record *c, const struct request *r)
@@ -118,7 +139,7 @@ struct counter *record_arrived(struct record *c, const struct request *r)
 			m->max_in_flight = m->in_flight;
 	}
 	if (c->log_fd >= 0)
-		log_request(c, r);
+		log_request(c, r, m);
 	if (c->bodies)
 		store(c, r);
 	return m;
@@ -181,6 +202,8 @@ int record_control(struct record *c, struct span path, struct str *json)
 	} else if (span_is(path, "/__reset")) {
 		zero(c);
 		str_addz(json, "{}");
+	} else if (span_is(path, "/__now")) {
+		str_addf(json, "%lld", (long long)clock_mono_us());
 	} else {
 		status = 404;
 		str_addz(json, "{\"error\":\"no such control\"}");

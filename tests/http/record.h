@@ -35,11 +35,13 @@ void record_close(struct record *c);
 /* The request is there: counts, logs, stores.  Returns the counter of its
  * model, or NULL; both are for record_done(). */
 struct counter *record_arrived(struct record *c, const struct request *r);
+/* A datagram of --notify: logs it. */
+void record_message(struct record *c, struct span text);
 void record_done(struct record *c, struct counter *model);
 
 void record_stats(const struct record *c, struct str *out); /* a JSON object */
 
-/* Does what a request for /__stats or /__reset wants; the status of the answer,
+/* Does what a request for /__stats, /__reset or /__now wants; the status of the answer,
  * its body is appended. */
 int record_control(struct record *c, struct span path, struct str *json);
 
