@@ -341,6 +341,12 @@ int limiter_unsent(struct limiter *l, struct limiter_bucket *b, int64_t tokens, 
 	return 0;
 }
 
+/* The most that may be in flight without a cap. */
+static int64_t most_of(const struct limiter *l, const struct limiter_bucket *b)
+{
+	return b->limit.jobs ? b->limit.jobs : (int64_t)l->jobs * (l->peers.n + 1);
+}
+
 /* Half of what was in flight when the server complained, or of the cap. */
 static int halve(struct limiter *l, struct limiter_bucket *b, struct err *e)
 {
@@ -348,8 +354,9 @@ static int halve(struct limiter *l, struct limiter_bucket *b, struct err *e)
 
 	if (room_in_flight(l, b, 0, &ignored, e) < 0)
 		return -1;
-	int64_t flying = b->others + b->mine + 1;
-	int64_t base = b->row.cap && b->row.cap < flying ? b->row.cap : flying;
+	/* What is started ahead has no slot: the server knows nothing of it. */
+	int64_t base = less(b->others + b->mine + 1, most_of(l, b));
+	base = b->row.cap ? less(base, b->row.cap) : base;
 	b->row.cap = base / 2 > 1 ? base / 2 : 1;
 	b->row.halved_ms = l->now_ms;
 	b->count.credit = 0;
@@ -359,7 +366,7 @@ static int halve(struct limiter *l, struct limiter_bucket *b, struct err *e)
 
 static void raise(struct limiter *l, struct limiter_bucket *b)
 {
-	int64_t most = b->limit.jobs ? b->limit.jobs : (int64_t)l->jobs * (l->peers.n + 1);
+	int64_t most = most_of(l, b);
 
 	/* One more after as many successes as there are slots. */
 	if (++b->count.credit < b->row.cap)
