@@ -16,7 +16,7 @@ static const char *const texts[] = {
 };
 const struct stmt_set source_sql = { "source", texts, ARRAY_LEN(texts) };
 
-enum { FEED_ROWS = 64 };
+enum { FEED_ROWS = 64, ASKED = 32 };
 
 /* What was read ahead of one queue. */
 struct feed {
@@ -168,6 +168,10 @@ static int take_fresh(struct source *s, struct db *db, const struct claim_gate *
 
 	if (!s->heaped && heap_up(db, s, n, e) < 0)
 		return -1;
+	/* All, before the first is given some: they share what there is. */
+	for (int i = 0; i < s->n_heap && i < ASKED; i++)
+		if (has_room(gate, s, &s->feeds[i], e) < 0)
+			return -1;
 	while (got < n && s->n_heap > 0) {
 		struct feed *f = &s->feeds[0];
 		if ((rc = has_room(gate, s, f, e)) < 0)
@@ -231,19 +235,17 @@ static int next_due(struct db *db, const struct feed *f, int64_t *due, struct er
 	return rc < 0 ? -1 : 0;
 }
 
-/* What is due; also what a wrong clock has put off for days. */
-static int read_feed(struct db *db, struct feed *f, int64_t now_ms, struct due *out, int n,
-		     struct err *e)
+/* Is something due?  Also what a wrong clock has put off for days: *until is the
+ * time up to which things are. */
+static int find_until(struct db *db, const struct feed *f, int64_t now_ms, int64_t *until,
+		      struct err *e)
 {
-	int got = read_due(db, f, now_ms, out, n, e);
 	int64_t due;
 
-	if (got == 0 && next_due(db, f, &due, e) < 0)
+	if (next_due(db, f, &due, e) < 0)
 		return -1;
-	if (got == 0 && due > now_ms + SOURCE_DUE_MAX_MS)
-		got = read_due(db, f, INT64_MAX, out, n, e);
-	f->dry = got == 0;
-	return got;
+	*until = due > now_ms + SOURCE_DUE_MAX_MS ? INT64_MAX : now_ms;
+	return due >= 0 && due <= *until;
 }
 
 /* Up to n rows of one batch that are due again, the first due first. */
@@ -255,14 +257,19 @@ static int take_due(struct source *s, struct db *db, const struct claim_gate *ga
 
 	for (int i = 0; i < s->n_feeds; i++) {
 		struct feed *f = &s->feeds[i];
+		int64_t until;
 		if (f->retrying <= 0 || f->dry)
 			continue;
-		if ((rc = has_room(gate, s, f, e)) < 0)
+		/* Room is asked for only by who has something: it is shared by those. */
+		if ((rc = find_until(db, f, now_ms, &until, e)) < 0)
+			return -1;
+		f->dry = rc == 0;
+		if (rc > 0 && (rc = has_room(gate, s, f, e)) < 0)
 			return -1;
 		if (rc == 0)
 			continue;
 		found = mem_resize(found, (size_t)n_found + (size_t)n, sizeof *found);
-		rc = read_feed(db, f, now_ms, found + n_found, n, e);
+		rc = read_due(db, f, until, found + n_found, n, e);
 		if (rc < 0)
 			return -1;
 		n_found += rc;

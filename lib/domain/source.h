@@ -23,9 +23,9 @@ struct claim_row {
 	int64_t row, queue;
 };
 
-/* How many of this queue may start now, asked once per call when it has
- * something: *room is counted down, several queues may share it; NULL on
- * error. */
+/* How many of this queue may start now, asked once per call and only when it has
+ * something to start: *room is counted down, several queues may share it, and it
+ * may have less after others were asked for; NULL on error. */
 typedef int64_t *claim_room_fn(void *ctx, int64_t batch, int64_t queue, struct err *e);
 struct claim_gate {
 	claim_room_fn *room; /* NULL: there is always room */

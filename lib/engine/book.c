@@ -136,6 +136,7 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 	review(b, j, bucket);
 	if (count_limits(b, j, bucket, e) < 0)
 		return -1;
+	slots_turn(&b->slots, bucket);
 	budget_end(&b->budget, j->cost, bucket->row.model, &j->usage);
 	struct request_end end = job_end(j, b->scene.worker);
 	int rc = request_settle(&b->tally, &end, b->scene.now_ms, e);

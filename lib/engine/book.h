@@ -21,6 +21,7 @@
 #include "engine/job.h"
 #include "engine/known.h"
 #include "engine/ledger.h"
+#include "engine/slots.h"
 
 struct book {
 	struct scene scene;       /* connection, worker, limiter, health, times */
@@ -35,12 +36,11 @@ struct book {
 	bool again;               /* requests became pending in this transaction */
 	bool starved;             /* something waits for room */
 	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
-	int active;               /* buckets that had something to start */
+	struct slots slots;       /* of a round of claims */
 	int64_t looked_ms;        /* monotonic: all that might start was asked for then */
 	int n_buckets;            /* buckets that had been met when blocks were written */
 	int64_t none, one;        /* rooms that are no bucket's */
 	int64_t blocks;           /* health_version() that others know of */
-	int capacity;             /* how many may be out, in this transaction */
 	int64_t race_ms;          /* when to look for races again (wall clock); -1: never */
 	bool unpriced;            /* it was said that a model has no price */
 	struct ledger_state state, before;

@@ -27,6 +27,10 @@ struct limiter_bucket {
 	int origin;         /* number of the origin, from 0 */
 	int64_t room;       /* what limiter_room() found */
 	int64_t mine;       /* in flight, of this worker */
+	struct limiter_slots {
+		int64_t part, round;           /* engine/slots.h */
+		int64_t window, turns, before;
+	} slots;
 	/* Internal. */
 	struct limit limit; /* of all living workers */
 	int64_t others;     /* in flight, of the others */

@@ -56,19 +56,6 @@ static struct limiter_bucket *bucket_of(struct book *b, const struct known_batch
 	return *escalated || !other ? other : bucket;
 }
 
-/* No bucket takes all slots while others have something to start: a slow
- * model must not slow down the others. */
-static void leave_some(const struct book *b, struct limiter_bucket *bucket)
-{
-	int others = b->active > 1 ? b->active - 1 : 0;
-	int each = b->capacity / (2 * (others + 1)) > 0 ? b->capacity / (2 * (others + 1)) : 1;
-	int64_t most = b->capacity - (int64_t)others * each;
-
-	most = (most > 1 ? most : 1) - bucket->mine;
-	if (others > 0 && most < bucket->room)
-		bucket->room = most > 0 ? most : 0;
-}
-
 /* It cannot be sent: there is no key. */
 static int64_t *leave(struct book *b, const struct target *t)
 {
@@ -120,9 +107,8 @@ static int64_t *room(void *ctx, int64_t batch, int64_t queue, struct err *e)
 		return &b->none;
 	if (!has_price(b, bucket))
 		return no_price(b, bucket);
-	leave_some(b, bucket);
 	if (may > 1 || bucket->room <= 0)
-		return &bucket->room;
+		return slots_room(&b->slots, bucket);
 	b->one = b->one > 0 ? 1 : 0; /* one for all that are held */
 	return &b->one;
 }
@@ -191,7 +177,9 @@ static int start_one(struct book *b, const struct claim_row *row, struct job_lis
 		job_free(j);
 		return rc;
 	}
-	return send_out(b, k, bucket, j, fresh, e);
+	rc = send_out(b, k, bucket, j, fresh, e);
+	bucket->room -= rc > 0;
+	return rc;
 }
 
 /* A second attempt, at the other model, of what has not been answered by the
@@ -323,13 +311,14 @@ static int flying(const struct book *b)
 static int start_pending(struct book *b, int left, struct job_list *fresh, struct err *e)
 {
 	struct claim_row rows[CHUNK];
-	int active = b->active;
 
 	if (left <= 0 || !b->hungry)
 		return 0;
 	b->budget.poor = false;
 	while (left > 0 && b->hungry) {
-		int want = left < CHUNK ? left : CHUNK;
+		int want = left < CHUNK ? left : CHUNK, busy = flying(b);
+		slots_begin(&b->slots, b->o.jobs, left + busy - b->o.jobs, busy,
+			    b->scene.mono_ms);
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
@@ -342,9 +331,6 @@ static int start_pending(struct book *b, int left, struct job_list *fresh, struc
 	if (!b->hungry)
 		b->looked_ms = b->scene.mono_ms;
 	b->state.poor = b->budget.poor;
-	b->active = limiter_asked(b->scene.limiter);
-	/* What was left to models that have nothing more to start is for the others. */
-	b->hungry |= b->active < active && !b->state.poor;
 	return 0;
 }
 
@@ -354,7 +340,6 @@ int starter_start(struct book *b, int wanted, struct job_list *fresh, struct err
 		return -1;
 	b->none = 0;
 	b->one = 1;
-	b->capacity = wanted + flying(b);
 	claim_limit(b->claim, room, b);
 	if (start_pending(b, book_may_start(b, wanted), fresh, e) < 0)
 		return -1;
