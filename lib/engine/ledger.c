@@ -50,7 +50,8 @@ struct ledger {
 	int64_t commits;       /* of our own */
 	bool (*more)(void *ctx, int64_t token);
 	void *more_ctx;
-	int64_t next_progress;
+	int64_t next_progress; /* monotonic */
+	bool stale;            /* something has happened since the last count */
 	double rate, took;     /* settled per ms, and ms that a cycle takes; smoothed */
 	int64_t last_us;       /* end of the last cycle */
 };
@@ -155,6 +156,17 @@ static void look_for_halt(struct ledger *l)
 		s->halt = "max_cost";
 }
 
+/* For progress. */
+static void count(struct ledger *l)
+{
+	struct err ignored = ERR_INIT;
+
+	l->next_progress = clock_mono_ms() + PROGRESS_MS;
+	l->stale = false;
+	if (book_count(l->book, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+}
+
 /* After a commit: what was settled is over, what was started goes out. */
 static void deliver(struct ledger *l, int64_t began_us)
 {
@@ -163,12 +175,9 @@ static void deliver(struct ledger *l, int64_t began_us)
 	book_drop(l->book, &l->ended);
 	book_drop(l->book, &l->unsent);
 	look_for_halt(l);
-	int64_t now = clock_mono_ms();
-	struct err ignored = ERR_INIT;
-	if (now >= l->next_progress) {
-		l->next_progress = now + PROGRESS_MS;
-		if (book_count(l->book, &ignored) < 0)
-			log_debug("%s", ignored.msg);
+	l->stale = true;
+	if (clock_mono_ms() >= l->next_progress) {
+		count(l);
 		hear(l, false); /* under full load nobody waits for news */
 	}
 	publish(l);
@@ -195,6 +204,13 @@ static void wait_for_news(struct ledger *l)
 		until(&wait, l->next_ms);
 	until(&wait, watch_next(&l->watch));
 	until(&wait, l->race_ms);
+	int64_t left = l->next_progress - clock_mono_ms();
+	if (l->stale && left <= 0) {
+		count(l);
+		publish(l);
+	} else if (l->stale && left < wait) {
+		wait = left;
+	}
 	if (clock_mono_ms() < l->suspect_until && wait > SUSPECT_MS / 8)
 		wait = SUSPECT_MS / 8;
 	int n = poll(fds, 2, (int)wait);

@@ -179,7 +179,7 @@ static int64_t cpu_ms(const struct rusage *u)
 static void check_sleep(const char *rule)
 {
 	struct rusage before, after;
-	while (take(100)) /* until it is quiet */
+	while (take(300)) /* until it is quiet: progress is told 200 ms later */
 		;
 	getrusage(RUSAGE_SELF, &before);
 	bool rung = proc_readable(ledger_fd(ledger), 400);
