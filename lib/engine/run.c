@@ -20,6 +20,7 @@ enum {
 	WAIT_MS = 500,         /* the loop goes round at least so often */
 	GAP_MS = 500,          /* who was away for so much longer asks again before sending */
 	LOOK_MS = 1000,        /* how often `tick` is called */
+	WALL_MS = 10000,       /* a wrong key, an empty purse (engine/health.h) */
 };
 
 struct run {
@@ -69,6 +70,9 @@ static void end_job(struct run *r, struct job *j)
 	job_judge(j, &r->rng, clock_wall_ms());
 	if (j->call.hold_ms > 0)
 		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + j->call.hold_ms);
+	/* Nor does anything run into the same wall until the ledger knows of it. */
+	if (j->quota || (j->keyed && job_status(j) == 401))
+		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
 	s->attempts++;
 	s->sends += j->call.sent;
 	if (j->decision.verdict == VERDICT_RETRY && j->call.code != HTTP_SUPERSEDED)
@@ -113,6 +117,7 @@ static void stop(struct run *r, const char *reason, int signal)
 		r->deadline_ms = clock_mono_ms() + r->o->grace_ms;
 		ledger_stop(r->ledger);
 		planner_quiet(r->planner);
+		r->next_look_ms = 0; /* the tick learns of it, however short it is */
 		if (r->o->stop_fd >= 0) /* it stays readable, or no longer matters */
 			http_unwatch(r->http, r->o->stop_fd);
 		if (signal && http_in_flight(r->http) > 0)

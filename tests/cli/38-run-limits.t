@@ -236,14 +236,14 @@ is "$? $(stats STOP .requests)" "4 34" "the next call goes on, by as many"
 sound "--max-requests"
 
 fresh time
-send stop -j 1 --max-time 300ms
+send stop -j 1 --max-time 200ms
 is "$? $(sum stop .reason)" "4 max_time" "--max-time: exit 4"
-ok "after that time" in_range "$(sum stop '.seconds * 1000 | floor')" 300 1500
+ok "after that time" in_range "$(sum stop '.seconds * 1000 | floor')" 200 1500
 is "$(sum stop .attempts) $(sum stop '.completed + .failed + .remaining')" \
 	"$(sql 'SELECT count(*) FROM attempts') 60" "what was in flight has finished"
-status_is 4 "-q: exit 4" fsl-run -q -j 1 --max-time 200ms
+status_is 4 "-q: exit 4" fsl-run -q -j 1 --max-time 100ms
 is "$(cat out err)" "" "and not a word"
-status_is 4 "without" fsl-run -j 1 --max-time 200ms
+status_is 4 "without" fsl-run -j 1 --max-time 100ms
 like "$(cat err)" '^fsl-run: max_time: [0-9]+ completed, ' "the summary has the reason"
 
 fresh failed
