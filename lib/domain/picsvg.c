@@ -210,7 +210,8 @@ static void add_legend(struct svg *s, double y)
 	for (int i = 0; i < STATES; i++) {
 		if (s->count[i] == 0)
 			continue;
-		double x = MARGIN + (n % row) * SWATCH, at = y + (n / row) * ROW;
+		int down = n / row;
+		double x = MARGIN + (n % row) * SWATCH, at = y + down * ROW;
 		str_addf(s->out, "<g class=\"%s\">", class_of(state_at(i)));
 		add_box(s, state_at(i), x, at, SWATCH - 10, ROW - 6);
 		str_reset(&s->text);
@@ -240,8 +241,9 @@ static void measure(struct svg *s)
 	if (s->width < SWATCH + 2 * MARGIN)
 		s->width = SWATCH + 2 * MARGIN;
 	s->height = s->l->height + 2 * MARGIN + s->top;
+	int rows = (n + swatches_in_row(s) - 1) / swatches_in_row(s);
 	if (s->p->legend && n > 0)
-		s->height += (n + swatches_in_row(s) - 1) / swatches_in_row(s) * ROW + MARGIN;
+		s->height += rows * ROW + MARGIN;
 }
 
 void picsvg_write(const struct graph *g, const struct picture *p, const struct picsvg_layout *l,
