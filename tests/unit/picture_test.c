@@ -44,6 +44,10 @@ static void names(void)
 	CHECK_STR(xml(SPAN_LIT("a\nb\x01\xe2\x80\xae\xff\xef\xbf\xbe\xef\xbf\xbf")),
 		  "a\nb\\x01\\xe2\\x80\\xae\\xff\\xef\\xbf\\xbe\\xef\\xbf\\xbf",
 		  "what XML may not hold is named; newlines stay");
+	static char large[10000];
+	memset(large, 'x', sizeof large);
+	CHECK_INT(strlen(cut((struct span){ large, sizeof large }, PICTURE_LABEL)), PICTURE_LABEL + 3,
+		  "10 KB become a label");
 	CHECK_STR(xml((struct span){ "a\0b", 3 }), "a\\x00b", "also NUL");
 }
 
