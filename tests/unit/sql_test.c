@@ -60,7 +60,6 @@ static const struct { const char *name; const struct stmt_set *set; } sets[] = {
 	{ "ending_sql", &ending_sql }, { "race_sql", &race_sql }, { "recall_sql", &recall_sql },
 	{ "cascade_sql", &cascade_sql }, { "chosen_sql", &chosen_sql },
 	{ "dataset_sql", &dataset_sql }, { "event_sql", &event_sql },
-	{ "produce_sql", &produce_sql },
 	{ "lease_sql", &lease_sql }, { "overview_sql", &overview_sql },
 	{ "planjson_sql", &planjson_sql }, { "product_sql", &product_sql },
 	{ "publishrows_sql", &publishrows_sql }, { "reach_sql", &reach_sql },
