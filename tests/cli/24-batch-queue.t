@@ -42,9 +42,9 @@ status_is 64 "it takes no operands" fsl-batch queue one
 
 # --- in flight
 
-run -j 2 one
+run -j 1 one
 ok "what a worker sends is in flight" eventually queue_is "fine	2	0	0	the workers are busy with other requests
-slow	2	0	2	-" || fsl-batch queue
+slow	3	0	1	-" || fsl-batch queue
 fsl-batch create --name two --key env:MY_KEY --base-url "$API_URL/v1" in.jsonl >/dev/null 2>&1
 is "$(fsl-batch queue --columns model,key,why | grep env:)" \
 	"fine	env:MY_KEY	every worker was started for other batches
@@ -53,11 +53,11 @@ slow	env:MY_KEY	every worker was started for other batches" \
 fsl-batch cancel two >/dev/null
 FSL_USER=somebody fsl-batch create --name three in.jsonl >/dev/null
 says "fine	4	0	0	1 of 2 batches: the workers are busy with other requests; 1 of 2 batches: every worker was started for other batches
-slow	6	0	2	1 of 2 batches: every worker was started for other batches" "each batch has its reason"
+slow	7	0	1	1 of 2 batches: every worker was started for other batches" "each batch has its reason"
 kill -9 "$worker"
 wait "$worker" 2>/dev/null
 says "fine	4	0	0	no worker is running
-slow	6	0	2	no worker is running" "a worker that was killed is none"
+slow	7	0	1	no worker is running" "a worker that was killed is none"
 
 # --- whose
 
