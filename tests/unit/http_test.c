@@ -263,6 +263,45 @@ static void cutting(void)
 	http_free(h);
 }
 
+/* Beside the slots there are as many for urgent calls. */
+static void urgent(void)
+{
+	enum { JOBS = 100, ALL = 2 * JOBS }; /* more than one lane */
+	static struct probe calls[ALL];
+	struct http *h = probe_http(JOBS, "", &ended);
+	int right = 0;
+
+	http_cut(h, NULL, NULL, HTTP_ABORTED); /* most slots were never used: nothing happens */
+	probe_wait(h, 0);
+	for (int i = 0; i < JOBS; i++)
+		probe_start(h, &calls[i], "POST", server.url, "/hang/a", SPAN_LIT("x"));
+	CHECK_INT(http_free_slots(h), 0, "urgent: no slot is free");
+	for (int i = JOBS; i < ALL; i++)
+		probe_start(h, &calls[i], "POST", server.url, "/hang/b", SPAN_LIT("x"));
+	CHECK(http_free_slots(h) == -JOBS && http_in_flight(h) == ALL, "urgent: as many again may start");
+	int64_t before = clock_mono_ms();
+	while (serve_count(&server, "in_flight") < ALL && clock_mono_ms() - before < 20000)
+		probe_wait(h, 10);
+	CHECK_INT(serve_count(&server, "in_flight"), ALL, "urgent: all are in flight together");
+	static char a[] = "/a";
+	http_cut(h, ends_so, a, HTTP_SUPERSEDED);
+	probe_wait(h, -1);
+	CHECK_INT(http_free_slots(h), 0, "urgent: when the others have ended, they have the slots");
+	http_cut(h, NULL, NULL, HTTP_ABORTED);
+	probe_wait(h, -1);
+	CHECK(http_free_slots(h) == JOBS && http_in_flight(h) == 0, "urgent: and then all are free");
+	for (int i = 0; i < ALL; i++) /* those that were used beyond the jobs have the same options */
+		probe_start(h, &calls[i], "POST", server.url, "/again", SPAN_LIT("x"));
+	probe_finish(h);
+	for (int i = 0; i < ALL; i++) {
+		right += calls[i].ended == 2 && calls[i].call.code == HTTP_ANSWERED &&
+			 calls[i].call.status == 200;
+		probe_forget(&calls[i]);
+	}
+	CHECK_INT(right, ALL, "urgent: every slot is as good as another, and used again");
+	http_free(h);
+}
+
 static void lanes(void)
 {
 	enum { SLOTS = 300 };
@@ -395,6 +434,7 @@ int main(void)
 	upload(log);
 	aborting();
 	cutting();
+	urgent();
 	lanes();
 	dead_names();
 	watching();

@@ -378,6 +378,90 @@ static void missing_key(void)
 	leave();
 }
 
+/* Requests for "m" hang; near the end of their window, which begins in a moment,
+ * they go to "n", for which there is this rule. */
+static void make_races(const char *name, int n, const char *rule)
+{
+	const char *args[] = { "--mode", "openai", "--rule", "model=m => hang", "--rule", rule, NULL };
+	static char rules[] = "m=n@10s";
+	struct send send = quick();
+
+	server = serve_start(args);
+	send.escalate = rules;
+	make(name, fixture_lines, n, &send, "none");
+	ROWS_DO(raw, "UPDATE batches SET expires_ms = ?1", clock_wall_ms() + 10300);
+}
+
+static void racing(void)
+{
+	make_races("race", 60, "any => sleep=20");
+	struct run_options o = options(4);
+	run(&o, "drained");
+	CHECK(sum.ledger.completed == 60 && sum.ledger.failures == 0 && sum.ledger.lost == 0,
+	      "what hangs at one model is answered by the other");
+	CHECK(sum.took_ms >= 250 && sum.took_ms < 8000, "when the end is near: %lld ms",
+	      (long long)sum.took_ms);
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE code = 'superseded'"), 4,
+		  "the slower attempt is superseded");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), serve_count(&server, "requests"),
+		  "recorded attempts are what the server saw");
+	CHECK(sum.attempts == 64 && sum.n_retries == 0, "and none of them is a retry");
+	int64_t together = serve_count(&server, "max_in_flight");
+	CHECK(together > 4 && together <= 8, "races go beside the slots, as many as there are: %lld",
+	      (long long)together);
+	CHECK_INT(SQL("SELECT count(*) FROM races"), 0, "no race is left");
+	leave();
+}
+
+/* When both race it is stopped. */
+static void stop_race(void *ctx, const struct run_progress *p)
+{
+	(void)ctx;
+	if (raised == 0 && p->in_flight == 4 && serve_count(&server, "in_flight") == 4) {
+		raised++;
+		raise(SIGTERM);
+	}
+}
+
+static void cancel_race(void *ctx, const struct run_progress *p)
+{
+	if (raised == 0 && p->in_flight == 4 && serve_count(&server, "in_flight") == 4) {
+		raised++;
+		fixture_must(ending_cancel(ctx, batch, true, &e) >= 0, "ending_cancel", &e);
+	}
+}
+
+static void stopped_races(void)
+{
+	make_races("stop", 2, "any => hang");
+	struct run_options o = options(2);
+	o.progress = stop_race;
+	o.grace_ms = 100;
+	raised = 0;
+	run(&o, "signal");
+	CHECK(raised == 1 && sum.took_ms < 8000, "a run with races is stopped");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts WHERE code = 'interrupted'"), 4,
+		  "both attempts of each are cut off and recorded");
+	CHECK_INT(SQL("SELECT count(*) FROM requests WHERE state = 0 AND counted = 0 AND tries = 2"), 2,
+		  "the requests are pending, and no attempt counts");
+	CHECK_INT(SQL("SELECT count(*) FROM races"), 0, "no race is left");
+	leave();
+
+	make_races("cancel races", 2, "any => hang");
+	struct db *other = db_open(db_path(db), DB_EXISTING, &e);
+	o = options(2);
+	o.progress = cancel_race;
+	o.ctx = other;
+	raised = 0;
+	run(&o, "drained");
+	CHECK(raised == 1 && SQL("SELECT cancelled FROM batches") == 2 && sum.took_ms < 8000,
+	      "cancel --now cuts off both attempts");
+	CHECK_INT(SQL("SELECT count(*) FROM attempts"), 4, "which are recorded");
+	CHECK_INT(SQL("SELECT count(*) FROM races"), 0, "no race is left");
+	db_close(other);
+	leave();
+}
+
 int main(void)
 {
 	log_set(LOG_ERROR, false);
@@ -391,5 +475,7 @@ int main(void)
 	reader_gone();
 	cancelled();
 	missing_key();
+	racing();
+	stopped_races();
 	return unit_done();
 }

@@ -355,6 +355,14 @@ static void failing(void)
 	CHECK_STR(starts(0), "", "what fails for good is not tried again");
 	CHECK_STR(counts(), "0 30 0 0, 0, 60", "nothing is settled by that");
 	CHECK(!state->block, "and it is not the batch that fails: no guard");
+	close_all();
+
+	open_file("again");
+	add_batch("A", 1, RULES);
+	open_book((struct ledger_options){ .jobs = 1 });
+	starts(1);
+	now += WINDOW - BEFORE;
+	starts(0);
 	answers("B!", 1, 500);
 	CHECK_STR(starts(0), "1B!", "what may be tried again is, after its pause");
 	end_as(flying("B!"), 503, HTTP_ANSWERED, "", 7000);
@@ -364,11 +372,11 @@ static void failing(void)
 	CHECK_STR(starts(0), "", "not before");
 	now++;
 	CHECK_STR(starts(0), "1B!", "then it is");
-	for (int i = 0; i < 4; i++) {
-		now++;
+	for (int i = 3; i <= 6; i++) {
 		answers("B!", 1, 500);
-		CHECK_STR(starts(0), i < 3 ? "1B!" : "1B!", "as often as a retry");
+		CHECK_STR(starts(0), i < 6 ? "1B!" : "", "as often as a retry: %d lost", i);
 	}
+	CHECK_INT(next(), -1, "and no more");
 	close_all();
 
 	open_file("both");
