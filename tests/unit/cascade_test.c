@@ -82,7 +82,6 @@ static void cost(void)
 {
 	enum { LONG = 20000 };
 	struct str products CLEANUP(str_release) = STR_INIT, edges CLEANUP(str_release) = STR_INIT;
-	struct cascade c CLEANUP(cascade_release) = CASCADE_INIT;
 
 	for (int i = 0; i < LONG; i++) {
 		str_addf(&products, "p%d ", i);

@@ -92,7 +92,7 @@ static void released(void)
 	struct rows r = { .db = p.db, .raw = p.raw };
 	int64_t x = plans_row(&p, "two", "x"), y = plans_row(&p, "two", "y"), batch = rows_batch(&r, 1, 1, 0);
 	struct worker w = { 0, 0 };
-	struct id run, mine;
+	struct id run, mine = { { 0 } };
 
 	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &e) == 0, "worker_enter", e.msg);
 	rows_must(lease_claim(p.db, x, 12345, &run, &e) == 1 && lease_sends(p.db, x, run, batch, &e) == 1 &&
