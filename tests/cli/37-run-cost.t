@@ -140,9 +140,12 @@ fsl-run -j 4 --max-cost 0.001 --prices prices.json last 2>/dev/null &
 two=$!
 ok "each has one in flight, and no money for another" eventually stats_are LAST .requests 2
 used() { awk '{ print $14 + $15 }' /proc/$one/stat; }
-sleep 0.3
+# The state file's commits end when both wait; then a second of the kernel's clock passes.
+uptime_cs() { awk '{ printf "%d", $1 * 100 }' /proc/uptime; }
+past() { [ "$(uptime_cs)" -ge "$1" ]; }
+eventually past $(($(uptime_cs) + 30))
 from=$(used)
-sleep 1
+eventually past $(($(uptime_cs) + 100))
 took=$(($(used) - from))
 ok "they wait (ticks of CPU: $took)" test $took -le 10
 wait $one

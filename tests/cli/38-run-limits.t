@@ -2,7 +2,7 @@
 # Limits, as a server sees them that counts: how much of a model is in flight,
 # how often something starts, for how long a server is left alone, when a run
 # stops; over several workers too.  tests/fault/limits.t does it at length.
-# shellcheck disable=SC2317 # functions are called by their names
+# shellcheck disable=SC2034,SC2086,SC2154,SC2317 # functions are called by their names
 . "${0%/*}/state.sh"
 . "${0%/*}/served.sh"
 . "${0%/*}/tap.sh"

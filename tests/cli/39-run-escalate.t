@@ -191,7 +191,8 @@ for round in 1 2 3; do
 	fsl-run -j 16 random$round 2>/dev/null &
 	run=$!
 	ok "round $round: races are run" eventually racing
-	sleep 0.0$((round * 2))
+	more() { [ "$(stats RANDOM .requests)" -ge "$1" ]; }
+	eventually more $(($(stats RANDOM .requests) + round * 2))
 	kill -9 $run
 	wait $run 2>/dev/null
 	sound_after_kill "killed in round $round"

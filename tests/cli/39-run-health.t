@@ -3,7 +3,7 @@
 # servers that are down, wrong keys, empty purses, batches that only fail, a
 # locked state file, stopped and killed workers, clocks that are set; and a run
 # that waits for work.  tests/fault/limits.t does it at length.
-# shellcheck disable=SC2317 # functions are called by their names
+# shellcheck disable=SC2034,SC2086,SC2154,SC2238,SC2317 # functions are called by their names
 . "${0%/*}/state.sh"
 . "${0%/*}/served.sh"
 . "${0%/*}/tap.sh"

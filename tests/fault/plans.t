@@ -30,7 +30,7 @@ cat >only <<'ONLY'
 exec 8>>"$FLETCHER_DATASET.$1.lock"
 flock -w 2 8 || { echo "$1" >>twice; exit 1; }
 shift
-sleep 0.03
+perl -e 'select undef, undef, undef, 0.03'
 exec "$@"
 ONLY
 chmod +x only
@@ -77,8 +77,8 @@ while [ $n -lt "$kills" ]; do
 		orphans=$(sql 'SELECT count(*) FROM batches WHERE status <> 0 AND id NOT IN
 			(SELECT batch FROM data_products WHERE batch IS NOT NULL)')
 		said=$(sound_wrong)
-		[ -z "$said" ] && [ "$orphans" = 0 ] || wrong=$((wrong + 1))
-		[ -z "$said" ] && [ "$orphans" = 0 ] || diag "kill $n: $said, batches that nobody knows: $orphans"
+		if [ -n "$said" ] || [ "$orphans" != 0 ]; then wrong=$((wrong + 1)); fi
+		if [ -n "$said" ] || [ "$orphans" != 0 ]; then diag "kill $n: $said, batches that nobody knows: $orphans"; fi
 	done
 	timeout -s KILL 60 fsl-run --allow-exec -j 8 >/dev/null 2>>said || diag "round $round: status $?"
 	[ "$(states "papers-$round")" = success ] || open=$((open + 1))

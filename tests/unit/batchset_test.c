@@ -39,9 +39,7 @@ static void test_datasets(void)
 	CHECK(batchset_add_any(p.db, &s, "papers/judge", &e) < 0 && strstr(e.msg, "no batch yet"),
 	      "a product without a batch");
 	int64_t batch = fixture_batch(p.db, fixture_lines(p.db, 1));
-	char sql[120];
-	snprintf(sql, sizeof sql, "UPDATE data_products SET batch = %lld", (long long)batch);
-	rows_must(sqlite3_exec(p.raw, sql, NULL, NULL, NULL) == SQLITE_OK, sql, "failed");
+	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1", batch);
 	CHECK(batchset_find(p.db, "papers/judge", &b, &e) == 0 && b.id == batch,
 	      "DATASET/PRODUCT is the batch of the product");
 	CHECK(batchset_add_any(p.db, &s, "papers/judge", &e) == 0 && s.n == 1 && s.ids[0] == batch,
