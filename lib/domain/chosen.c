@@ -40,7 +40,6 @@ int chosen_read(struct db *db, int64_t dataset, const struct chosen_which *w, st
 	struct product p CLEANUP(product_release) = PRODUCT_INIT;
 	int rc = 0;
 
-	chosen_release(out);
 	out->known = idmap_new();
 	for (int i = 0; w->operands && w->operands[i]; i++) {
 		if (product_find(db, dataset, w->operands[i], &p, e) < 0)

@@ -24,7 +24,8 @@ struct chosen {
 #define CHOSEN_INIT { NULL, NULL, 0, NULL }
 void chosen_release(struct chosen *c);
 
-/* ERR_NOTFOUND: there is no such product.  The names are borrowed. */
+/* *out was CHOSEN_INIT.  ERR_NOTFOUND: there is no such product.  The names are
+ * borrowed. */
 int chosen_read(struct db *db, int64_t dataset, const struct chosen_which *w, struct chosen *out,
 		struct err *e) MUST_CHECK;
 

@@ -159,18 +159,19 @@ static int read_line(struct states *s, const char *name, int64_t line, struct sp
 		     struct fields *f, struct err *e)
 {
 	char file[NAME_BUF];
+	struct fields here = *f;
 	struct json_error je;
 
 	snprintf(file, sizeof file, "%s:%lld", name, (long long)line);
-	f->file = file;
+	here.file = file;
 	if (json_scan(text, NULL, NULL, &je) < 0)
 		return err_set(e, ERR_INPUT, "%s:%zu: %s", file, je.offset + 1, je.what);
 	while (strchr(" \t\r", *text.p)) {
 		text.p++;
 		text.n--;
 	}
-	int rc = read_item(s, f, text, e);
-	f->file = name;
+	int rc = read_item(s, &here, text, e);
+	f->warned = here.warned;
 	return rc;
 }
 
