@@ -132,10 +132,12 @@ static void add_names(struct job *j)
 		(void)own_line(j, SPAN_LIT(LABEL_CUSTOM), j->line.custom_id);
 	if (t->send.no_idempotency_key == 1 || is_given(j, "Idempotency-Key"))
 		return;
-	if (j->req.round > 0) /* servers replay a stored failure under the old key */
-		snprintf(id + strlen(id), 24, "-r%lld", (long long)j->req.round);
-	if (j->model) /* another body */
-		snprintf(id + strlen(id), 3, "-e");
+	/* Servers replay a stored failure under the old key; another body needs another. */
+	size_t end = strlen(id);
+	if (j->req.round > 0)
+		end += (size_t)snprintf(id + end, sizeof id - end, "-r%lld", (long long)j->req.round);
+	if (j->model)
+		snprintf(id + end, sizeof id - end, "-e");
 	known_line(j, SPAN_LIT("Idempotency-Key: "), span_of(id));
 }
 
