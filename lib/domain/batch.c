@@ -258,12 +258,14 @@ static int name_taken(struct db *db, const struct batch_new *n, const struct fil
 		return -1;
 	batch_id_text(b.uuid, id);
 	const char *name = safe_show(span_of(n->name), 128);
-	if (!n->if_absent) {
+	/* The same command, at the same time: it was not there a moment ago. */
+	bool twin = n->resume && b.oneshot && id_eq(b.identity, batch_identity(f->hash, n));
+	if (!n->if_absent && !twin) {
 		err_set(e, ERR_STATE, "the name '%s' is taken by %s", name, id);
 		return err_hint(e, "--if-absent prints the id of the one that is there");
 	}
-	if (!id_eq(other.hash, f->hash) || strcmp(b.base_url, n->base_url) != 0 ||
-	    (n->endpoint && (!b.endpoint || strcmp(b.endpoint, n->endpoint) != 0)))
+	if (!twin && (!id_eq(other.hash, f->hash) || strcmp(b.base_url, n->base_url) != 0 ||
+		      (n->endpoint && (!b.endpoint || strcmp(b.endpoint, n->endpoint) != 0))))
 		return err_set(e, ERR_STATE, "the name '%s' is taken by %s, which has another "
 			       "input, base URL or endpoint", name, id);
 	batch_release(out);
