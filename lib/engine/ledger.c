@@ -291,7 +291,8 @@ static void *thread_main(void *arg)
 		if (rc == 0 && l->mine->stuck) {
 			log_note("the state file can be written again");
 			l->mine->stuck = false;
-			publish(l);
+			if (!busy) /* else deliver() does, and counts what goes out */
+				publish(l);
 		}
 		if (rc == 0 && busy)
 			deliver(l, began_us);
