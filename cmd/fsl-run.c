@@ -119,7 +119,7 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 			.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
 			.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
 				    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
-				    .retry = asked.forever },
+				    .retry = asked.forever }, .max_buffer = asked.max_buffer,
 			.max_time_ms = asked.max_time_ms, .max_requests = asked.max_requests,
 			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},

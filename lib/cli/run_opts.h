@@ -23,6 +23,7 @@ struct run_opts {
 	struct opt_list limits;
 	bool no_adaptive, no_hold, no_guard, forever;
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
+	int64_t max_buffer;
 	const char *cacert, *proxy, *metrics;
 	int exclusive;
 	bool workers, labels, allow_exec, no_plans;
@@ -33,7 +34,7 @@ struct run_opts {
 
 #define RUN_OPTS_INIT \
 	{ .jobs = 16, .grace_ms = 30000, .give_up_ms = 600000, .exclusive = EXCLUSIVE_NO, \
-	  .max_cost_micro = -1 }
+	  .max_cost_micro = -1, .max_buffer = 256 << 20 }
 
 /* What goes with -i only: the destinations of these options and of those in
  * cli/create_opts.h that say what the batch is. */
@@ -78,6 +79,9 @@ struct run_opts {
 	  .help = "stop after that time", .min = 1, .max = 31536000000 }, \
 	{ .kind = OPT_INT, .name = "max-requests", .dst = &(a).max_requests, .arg = "N", \
 	  .help = "stop after sending so many requests", .min = 1, .max = 1000000000000 }, \
+	{ .kind = OPT_SIZE, .name = "max-buffer", .dst = &(a).max_buffer, .arg = "SIZE", \
+	  .help = "bytes of requests and answers in memory; above that nothing is started", \
+	  .dflt = "256M", .min = 65536, .max = 1099511627776 }, \
 	{ .kind = OPT_FLAG, .name = "forever", .dst = &(a).forever, \
 	  .help = "wait for work until a signal; tells a service manager how it is" }, \
 	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \

@@ -10,7 +10,7 @@
 #include "domain/ending.h"
 #include "domain/worker.h"
 
-enum { SPARE_MAX = 1024, EXPIRE_CHUNK = 10000 };
+enum { SPARE_MAX = 1024, SPARE_BYTES = 16 << 20, EXPIRE_CHUNK = 10000 };
 
 struct book *book_new(struct db *db, int64_t worker, const struct ledger_options *o)
 {
@@ -59,17 +59,50 @@ struct known_batch *book_meet(struct book *b, int64_t batch, struct err *e)
 	return k;
 }
 
-void book_drop(struct book *b, struct job_list *list)
+bool book_is_full(const struct book *b)
 {
+	return b->o.max_buffer > 0 && b->held >= b->o.max_buffer / 2;
+}
+
+/* Jobs that are over are used again: their buffers have the right size. */
+static void keep(struct book *b, struct job *j)
+{
+	job_reset(j);
+	int64_t kept = job_kept(j);
+	if (b->spare.n >= SPARE_MAX || b->spares + kept > SPARE_BYTES) {
+		job_free(j);
+		return;
+	}
+	b->spares += kept;
+	job_push(&b->spare, j);
+}
+
+struct job *book_job(struct book *b)
+{
+	struct job *j = job_pop(&b->spare);
+
+	if (!j)
+		return job_new();
+	b->spares -= job_kept(j);
+	return j;
+}
+
+int64_t book_drop(struct book *b, struct job_list *list)
+{
+	int64_t bytes = 0;
 	struct job *j;
 
-	/* Jobs that are over are used again: their buffers have the right size. */
-	while ((j = job_pop(list)) && b->spare.n < SPARE_MAX) {
-		job_reset(j);
-		job_push(&b->spare, j);
+	while ((j = job_pop(list))) {
+		b->held -= j->asked;
+		bytes += j->bytes;
+		keep(b, j);
 	}
-	for (; j; j = job_pop(list))
-		job_free(j);
+	/* Who waited for memory may have some now. */
+	if (b->full && !book_is_full(b)) {
+		b->full = false;
+		b->hungry = true;
+	}
+	return bytes;
 }
 
 int book_begin(struct book *b, int64_t now_ms, struct err *e)
@@ -297,7 +330,7 @@ void book_limits(struct book *b, const struct limits *limits)
 
 void book_hungry(struct book *b)
 {
-	b->hungry |= !b->state.poor;
+	b->hungry |= !b->state.poor && !b->full;
 }
 
 bool book_is_hungry(const struct book *b)
@@ -313,7 +346,7 @@ int64_t book_next(const struct book *b, int64_t now_ms)
 			  probe < 0 ? -1 : now_ms + (probe - clock_mono_ms()) };
 	int64_t least = -1;
 
-	if (book_may_start(b, 1) <= 0 || b->state.poor)
+	if (book_may_start(b, 1) <= 0 || b->state.poor || b->full)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > 0 && (least < 0 || all[i] < least))

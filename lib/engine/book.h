@@ -37,6 +37,9 @@ struct book {
 	bool starved;             /* something waits for room */
 	bool urgent;              /* a batch with --at-most-once: nothing is started ahead */
 	struct slots slots;       /* of a round of claims */
+	int64_t held, each;       /* bytes of the requests that are out, and of the last one */
+	bool full;                /* nothing was started for want of memory */
+	int64_t spares;           /* bytes that spare jobs keep */
 	int64_t looked_ms;        /* monotonic: all that might start was asked for then */
 	int n_buckets;            /* buckets that had been met when blocks were written */
 	int64_t none, one;        /* rooms that are no bucket's */
@@ -54,8 +57,10 @@ int book_begin(struct book *b, int64_t now_ms, struct err *e) MUST_CHECK;
 /* Settles all of both lists; they stay as they are, until book_drop(). */
 int book_settle(struct book *b, const struct job_list *ended, const struct job_list *unsent,
 		struct err *e) MUST_CHECK;
-/* Frees the jobs, or keeps them for later ones. */
-void book_drop(struct book *b, struct job_list *jobs);
+/* A job, empty. */
+struct job *book_job(struct book *b);
+/* Frees the jobs, or keeps them for later ones; returns their bytes. */
+int64_t book_drop(struct book *b, struct job_list *jobs);
 
 /* What dead workers had in flight is pending again; how many. */
 int book_rescue(struct book *b, struct err *e) MUST_CHECK;
@@ -68,6 +73,9 @@ struct known_batch *book_meet(struct book *b, int64_t batch, struct err *e) MUST
 /* How many of `room` requests this run may still start. */
 int book_may_start(const struct book *b, int room);
 
+/* Do the requests that are out fill their half of the memory? */
+bool book_is_full(const struct book *b);
+
 /* Writes counters, limits and blocks. */
 int book_end(struct book *b, struct err *e) MUST_CHECK;
 void book_commit(struct book *b, struct desk_words *words);
@@ -78,8 +86,8 @@ void book_rollback(struct book *b, struct job_list *fresh);
 void book_limits(struct book *b, const struct limits *limits);
 
 /* Another connection has committed, or time has passed: there may be something
- * to start.  Not for who has no money left: only what is in flight gives some
- * back. */
+ * to start.  Not for who has no money or no memory left: only what is in flight
+ * gives some back. */
 void book_hungry(struct book *b);
 /* May there be something to start? */
 bool book_is_hungry(const struct book *b);

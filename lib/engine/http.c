@@ -10,8 +10,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/safe.h"
+#include "engine/httpcode.h"
 #include "engine/poller.h"
 #include "engine/wire.h"
+
+_Static_assert(WIRE_PAUSE == CURL_WRITEFUNC_PAUSE, "wire.h does not know libcurl");
 
 enum { LANE_SLOTS = 128, TICK_MS = 50, EVENTS = 256 };
 
@@ -44,6 +47,7 @@ struct http {
 	int n_lanes;
 	struct slot *slots;
 	int n_slots, free_slot, in_flight;
+	struct wire_pool pool;
 	int64_t next_tick_us;
 };
 
@@ -206,6 +210,7 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 	h->ctx = ctx;
 	h->poller = poller_new(e);
 	h->o = *o;
+	h->pool.most = INT64_MAX;
 	h->n_slots = o->jobs * 2;
 	h->n_lanes = (h->n_slots + LANE_SLOTS - 1) / LANE_SLOTS;
 	h->lanes = mem_alloc((size_t)h->n_lanes * sizeof *h->lanes);
@@ -215,6 +220,7 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 		rc = new_lane(h, &h->lanes[i], e);
 	for (int i = 0; rc == 0 && i < h->n_slots; i++) {
 		h->slots[i].lane = &h->lanes[i % h->n_lanes];
+		h->slots[i].wire.pool = &h->pool;
 		h->slots[i].next_free = i + 1 < h->n_slots ? i + 1 : -1;
 		if (i < o->jobs) /* the others when they are needed */
 			rc = new_slot(h, &h->slots[i], o, e);
@@ -254,6 +260,25 @@ int http_free_slots(const struct http *h)
 int http_in_flight(const struct http *h)
 {
 	return h->in_flight;
+}
+
+int64_t http_held(const struct http *h)
+{
+	return h->pool.held;
+}
+
+void http_room(struct http *h, int64_t bytes, bool one_by_one)
+{
+	h->pool.most = bytes;
+	h->pool.one = one_by_one;
+}
+
+/* Who had to wait, and need not any more. */
+static void resume(struct http *h)
+{
+	for (int i = 0; i < h->n_slots && h->pool.paused > 0; i++)
+		if (h->slots[i].call && wire_resume(&h->slots[i].wire, clock_mono_us()))
+			curl_easy_pause(h->slots[i].easy, CURLPAUSE_CONT);
 }
 
 /* The call's own lines as list nodes in front of the shared list: nothing is
@@ -323,38 +348,6 @@ void http_start(struct http *h, struct http_call *call)
 		BUG("libcurl does not take a handle");
 }
 
-static enum http_code code_of(CURLcode rc, bool sent)
-{
-	switch (rc) {
-	case CURLE_OK:
-		return HTTP_ANSWERED;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return HTTP_DNS;
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_OPERATION_TIMEDOUT: /* only the connect limit is libcurl's */
-		return HTTP_CONNECT;
-	case CURLE_SSL_CONNECT_ERROR:
-		return HTTP_TLS;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return HTTP_CERTIFICATE;
-	case CURLE_SEND_ERROR:
-	case CURLE_SEND_FAIL_REWIND:
-		return HTTP_SEND;
-	case CURLE_PARTIAL_FILE:
-		return HTTP_TRUNCATED;
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL: /* also: an answer that is no HTTP/1 */
-		return sent ? HTTP_RECV : HTTP_UNUSABLE;
-	default:
-		return HTTP_RECV;
-	}
-}
-
 /* libcurl says that it could not send when a kept-alive connection has died on
  * it for the sixth time in the life of a handle, even if the request had left. */
 static bool has_died(const struct slot *s, CURLcode rc)
@@ -378,7 +371,7 @@ static void finish(struct http *h, struct slot *s, CURLcode rc)
 	if (status >= 300 && status < 400)
 		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
 	bool died = has_died(s, rc);
-	wire_end(&s->wire, died ? HTTP_RECV : code_of(rc, s->wire.sends > 0), (int)status, redirect,
+	wire_end(&s->wire, died ? HTTP_RECV : httpcode_of((int)rc, s->wire.sends > 0), (int)status, redirect,
 		 died ? NULL : s->error[0] ? s->error : curl_easy_strerror(rc));
 	curl_multi_remove_handle(s->lane->multi, s->easy);
 	s->call = NULL;
@@ -474,6 +467,7 @@ int http_wait(struct http *h, int64_t timeout_ms, struct err *e)
 	int running;
 
 	int before = h->in_flight;
+	resume(h);
 	run_timers(h, clock_mono_us());
 	/* A call that ended just now is news for the caller: no sleep then. */
 	int64_t wait = h->in_flight < before ? 0 : sleep_us(h, timeout_ms, clock_mono_us());

@@ -107,6 +107,12 @@ void http_free(struct http *h); /* calls in flight are dropped without a word */
 int http_free_slots(const struct http *h);
 int http_in_flight(const struct http *h);
 
+/* Bytes that the answers in flight have come to, and may come to: above that they
+ * are not read on, or one by one, and the time limits of those that wait stand
+ * still.  Without a word there is no limit. */
+int64_t http_held(const struct http *h);
+void http_room(struct http *h, int64_t bytes, bool one_by_one);
+
 /* Starts a call; there must be a free slot (else a BUG), at most `jobs` beyond
  * http_free_slots().  What the options point to must outlive it.  Problems come as an
  * ended call, never from here. */

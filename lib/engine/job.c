@@ -59,6 +59,12 @@ void job_reset(struct job *j)
 	reset(&j->call.telling);
 }
 
+int64_t job_kept(const struct job *j)
+{
+	return (int64_t)(sizeof *j + j->raw.cap + j->url.cap + j->body.cap + j->message.cap +
+			 j->call.own.cap + j->call.answer.cap + j->call.telling.cap);
+}
+
 /* Appends "Name: value" and the NUL that ends it in the list of own lines. */
 static int own_line(struct job *j, struct span name, struct span value)
 {
@@ -199,6 +205,12 @@ int job_prepare(struct job *j)
 		return unusable(j, "a header cannot be sent");
 	j->tokens = (int64_t)call->body.n / BYTES_PER_TOKEN + j->line.max_tokens;
 	return 0;
+}
+
+int64_t job_bytes(const struct job *j)
+{
+	return (int64_t)(j->raw.n + j->url.n + j->body.n + j->call.own.n + j->call.answer.n +
+			 j->call.telling.n);
 }
 
 /* `said`: where an answer says what is wrong. */

@@ -20,6 +20,8 @@ struct job {
 				      * slot beyond those of --jobs */
 	const char *model;           /* it goes to this one (--escalate); NULL: as the line says,
 				      * also if its body names none */
+	int64_t asked, bytes;        /* that are counted for it (--max-buffer): when it was
+				      * started, and now */
 	int64_t cost;                /* that is reserved for it (engine/budget.h) */
 	bool keyed;                  /* the batch's key goes with it */
 	bool quota;                  /* 429, and the body says insufficient_quota */
@@ -40,10 +42,14 @@ struct job {
 struct job *job_new(void);
 void job_free(struct job *j); /* NULL is fine */
 void job_reset(struct job *j);/* empty again; keeps up to 64 KiB of each of its texts */
+int64_t job_kept(const struct job *j); /* bytes of memory that it has */
 
 /* job->raw, req and target are set: fills the call.  -1: the stored line
  * cannot be sent; the job has ended as HTTP_UNUSABLE then. */
 int job_prepare(struct job *j);
+
+/* Bytes in memory of the request and its answer. */
+int64_t job_bytes(const struct job *j);
 
 /* The call has ended: reads the answer and decides (engine/retry.h).  No retry
  * is put off beyond the time from which it goes to another model (--escalate).

@@ -176,8 +176,7 @@ static void deliver(struct ledger *l, int64_t began_us)
 {
 	measure(l, l->ended.n, began_us);
 	l->outstanding += l->fresh.n - l->ended.n - l->unsent.n;
-	book_drop(l->book, &l->ended);
-	book_drop(l->book, &l->unsent);
+	l->mine->freed += book_drop(l->book, &l->ended) + book_drop(l->book, &l->unsent);
 	look_for_halt(l);
 	l->uncounted = true;
 	if (count(l))

@@ -44,6 +44,7 @@ struct ledger_options {
 	struct health_options health;
 	const struct prices *prices;/* for max_cost */
 	int64_t max_cost;           /* pico-dollars in this run; -1: no limit */
+	int64_t max_buffer;         /* bytes of requests and answers in memory; 0: no limit */
 	int64_t max_requests;       /* starts in this run; 0: no limit */
 	int64_t fail_stop;          /* halt when so many have failed; 0: never */
 	bool forever;               /* nothing left is no reason to end */
@@ -69,6 +70,7 @@ struct ledger_state {
 	int64_t next_due_ms; /* wall clock; 0: none waits */
 	bool key_missing;  /* a batch was left alone, its key does not resolve: see error */
 	int64_t started;   /* by this run, without those that were given back */
+	int64_t freed;     /* bytes of all jobs that came back and are not in memory any more */
 	bool poor;         /* nothing more is affordable while what flies is reserved */
 	const char *halt;  /* "max_requests", "max_failed", …: start nothing more; or NULL */
 	/* Why something is left alone, as in struct health_block; when all is drained,

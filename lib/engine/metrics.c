@@ -103,6 +103,8 @@ static void write_gauges(struct page *p, const struct metrics *m)
 	gauge(p, "fsl_pending", "Requests of the batches that this run has met that have not ended, "
 	      "without those it has in flight.", pending > 0 ? pending : 0);
 	gauge(p, "fsl_retrying", "Requests of these batches that wait to be tried again.", l->retrying);
+	gauge(p, "fsl_buffered_bytes", "Bytes of requests and answers in memory (--max-buffer).",
+	      m->held);
 	gauge(p, "fsl_draining", "1: nothing new is started, what is in flight may finish.",
 	      m->draining);
 	gauge(p, "fsl_stuck", "1: the state file cannot be written, results wait in memory.",
@@ -192,7 +194,7 @@ void metrics_tick(struct metrics_file *f, const struct run_progress *p)
 {
 	int64_t now = clock_mono_ms();
 	struct metrics m = { .up = true, .draining = p->draining, .exit = -1,
-			     .in_flight = p->in_flight, .ledger = p->ledger, .sum = p->sum };
+			     .in_flight = p->in_flight, .held = p->held, .ledger = p->ledger, .sum = p->sum };
 
 	if (!f->path || now < f->next_ms)
 		return;

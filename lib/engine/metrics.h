@@ -25,6 +25,7 @@ struct metrics {
 	int exit;             /* status; -1: it runs */
 	int64_t started_ms, changed_ms; /* wall clock; a request or an attempt ended */
 	int in_flight;
+	int64_t held;         /* bytes in memory */
 	const struct ledger_state *ledger;
 	const struct run_summary *sum; /* attempts and retries */
 };

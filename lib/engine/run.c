@@ -41,6 +41,8 @@ struct run {
 	int64_t expected_ms;   /* when the wait was to end; by the clock that goes on while the
 				* machine sleeps */
 	int64_t next_look_ms;
+	int64_t held;          /* bytes of all jobs taken, also of those given since */
+	int64_t given;         /* of these: bytes of those that were given */
 };
 
 static void count_retry(struct run_summary *s, const struct job *j)
@@ -73,6 +75,9 @@ static void end_job(struct run *r, struct job *j)
 	/* Nor does anything run into the same wall until the ledger knows of it. */
 	if (j->quota || (j->keyed && job_status(j) == 401))
 		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
+	int64_t bytes = job_bytes(j);
+	r->held += bytes - j->bytes;
+	j->bytes = bytes;
 	s->attempts++;
 	s->sends += j->call.sent;
 	if (j->decision.verdict == VERDICT_RETRY && j->call.code != HTTP_SUPERSEDED)
@@ -90,14 +95,33 @@ static void on_done(void *ctx, struct http_call *call)
 	end_job(ctx, call->user);
 }
 
+/* What --max-buffer leaves for the answers in flight. */
+static int64_t room(const struct run *r)
+{
+	return r->o->max_buffer > 0 ? r->o->max_buffer - (r->held - r->state.freed) : INT64_MAX;
+}
+
+/* Has all that was given been written, so that no room will come of that? */
+static bool is_written(const struct run *r)
+{
+	return r->given == r->state.freed;
+}
+
+/* One goes on when nothing else can make room. */
+static bool has_room(const struct run *r)
+{
+	return http_held(r->http) < room(r) || (http_in_flight(r->http) == 0 && is_written(r));
+}
+
 static void send_ready(struct run *r)
 {
 	int64_t now = clock_mono_ms();
 	struct job *j;
 
 	/* Races go beside what is in the slots. */
-	while ((http_free_slots(r->http) > -r->o->http.jobs && (j = job_pop(&r->races))) ||
-	       (http_free_slots(r->http) > 0 && (j = job_pop(&r->ready)))) {
+	while (has_room(r) &&
+	       ((http_free_slots(r->http) > -r->o->http.jobs && (j = job_pop(&r->races))) ||
+		(http_free_slots(r->http) > 0 && (j = job_pop(&r->ready))))) {
 		if (!gate_is_open(&r->gate, j->req.bucket, now))
 			job_push(&r->unsent, j);
 		else if (j->call.code == HTTP_UNUSABLE)
@@ -162,6 +186,7 @@ static struct run_progress progress(const struct run *r)
 {
 	return (struct run_progress){ .ledger = &r->state, .sum = r->sum,
 				      .in_flight = http_in_flight(r->http),
+				      .held = r->held - r->state.freed + http_held(r->http),
 				      .draining = r->stops > 0 };
 }
 
@@ -229,8 +254,10 @@ static void pick_races(struct run *r, struct job_list *fresh)
 {
 	struct job *j;
 
-	while ((j = job_pop(fresh)))
+	while ((j = job_pop(fresh))) {
+		r->held += j->bytes;
 		job_push(j->race ? &r->races : &r->ready, j);
+	}
 }
 
 /* What the ledger wants at once: jobs that lie ready go back, others are cut. */
@@ -285,6 +312,16 @@ static int64_t wait_ms(const struct run *r)
 	return wait;
 }
 
+static void give(struct run *r)
+{
+	const struct job_list *lists[] = { &r->ended, &r->unsent };
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (const struct job *j = lists[i]->first; j; j = j->next)
+			r->given += j->bytes;
+	ledger_give(r->ledger, &r->ended, &r->unsent);
+}
+
 static int loop(struct run *r, struct err *e)
 {
 	for (;;) {
@@ -294,9 +331,11 @@ static int loop(struct run *r, struct err *e)
 			send_ready(r);
 		else
 			back_with_all(r);
-		ledger_give(r->ledger, &r->ended, &r->unsent);
+		give(r);
 		if (is_over(r))
 			return 0;
+		/* What is in flight when the disk is full is paid for: it may end. */
+		http_room(r->http, room(r), is_written(r) || r->state.stuck);
 		int64_t wait = wait_ms(r);
 		r->expected_ms = clock_boot_ms() + wait;
 		if (http_wait(r->http, wait, e) < 0)
@@ -357,6 +396,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 		.no_adaptive = r->o->no_adaptive, .health = r->o->health, .forever = r->o->forever,
 		.alone = r->o->alone, .grace_ms = r->o->grace_ms,
 		.prices = r->o->prices, .max_cost = r->o->prices ? r->o->max_cost : -1,
+		.max_buffer = r->o->max_buffer,
 		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
 		.version = r->o->version, .config = str_z(&config),
 		.more = r->planner ? planner_more : NULL, .more_ctx = r->planner,

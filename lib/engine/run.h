@@ -18,6 +18,7 @@ struct run_progress {
 	const struct ledger_state *ledger;
 	const struct run_summary *sum; /* attempts and retries so far */
 	int in_flight;
+	int64_t held;              /* bytes of requests and answers in memory */
 	bool draining;
 };
 
@@ -37,6 +38,7 @@ struct run_options {
 	bool no_adaptive;
 	struct health_options health;
 	int64_t max_time_ms, max_requests; /* 0: no limit */
+	int64_t max_buffer;      /* bytes of requests and answers in memory; 0: no limit */
 	const struct prices *prices; /* NULL: no limit of cost */
 	int64_t max_cost;        /* pico-dollars, with prices */
 	int64_t fail_stop;       /* ends when so many have failed; 0: never */

@@ -146,6 +146,8 @@ static int send_out(struct book *b, struct known_batch *k, struct limiter_bucket
 		return refuse(b, j, e);
 	limiter_start(b->scene.limiter, bucket, j->tokens);
 	health_started(b->scene.health, t->batch, bucket->row.id, bucket->origin);
+	b->each = j->asked = j->bytes = job_bytes(j);
+	b->held += b->each;
 	job_push(fresh, j);
 	k->started = true;
 	b->state.started++;
@@ -154,7 +156,7 @@ static int send_out(struct book *b, struct known_batch *k, struct limiter_bucket
 
 static struct job *new_job(struct book *b, const char *model)
 {
-	struct job *j = b->spare.n > 0 ? job_pop(&b->spare) : job_new();
+	struct job *j = book_job(b);
 
 	j->model = model;
 	return j;
@@ -237,11 +239,13 @@ static int race_bucket(struct book *b, struct known_batch *k, struct limiter_buc
 	int64_t may = health_of(b, k, other), *one = may == 1 ? &b->one : &may;
 	int64_t most = least(least(*left, RACES), least(other->room, *one));
 	int n = race_find(b->scene.db, &s, rows, most > 0 ? (int)most : 0, &next, e);
+	int i = 0, rc;
 	b->budget.poor = false;
-	for (int i = 0, rc; i < n && !b->budget.poor; i++, *left -= rc, other->room -= rc, *one -= rc)
+	for (; i < n && !b->budget.poor && !book_is_full(b);
+	     i++, *left -= rc, other->room -= rc, *one -= rc)
 		if ((rc = start_race(b, k, other, rows[i], fresh, e)) < 0)
 			return -1;
-	look_later(b, b->budget.poor ? b->scene.now_ms : next);
+	look_later(b, b->budget.poor || i < n ? b->scene.now_ms : next);
 	return n < 0 ? -1 : 0;
 }
 
@@ -307,6 +311,16 @@ static int flying(const struct book *b)
 	return (int)n;
 }
 
+/* About how many have room in memory, by the size of the last one: what is claimed
+ * and not started disturbs the turns. */
+static int fit(const struct book *b, int want)
+{
+	int64_t left = b->o.max_buffer / 2 - b->held;
+	int64_t n = b->o.max_buffer > 0 && b->each > 0 ? left / b->each + 1 : want;
+
+	return n < want ? (int)n : want;
+}
+
 /* All that is pending, may start and finds room. */
 static int start_pending(struct book *b, int left, struct job_list *fresh, struct err *e)
 {
@@ -315,20 +329,26 @@ static int start_pending(struct book *b, int left, struct job_list *fresh, struc
 	if (left <= 0 || !b->hungry)
 		return 0;
 	b->budget.poor = false;
+	b->full = book_is_full(b);
+	b->starved |= b->full;
+	b->hungry &= !b->full;
 	while (left > 0 && b->hungry) {
-		int want = left < CHUNK ? left : CHUNK, busy = flying(b);
+		int want = fit(b, left < CHUNK ? left : CHUNK), busy = flying(b);
 		slots_begin(&b->slots, b->o.jobs, left + busy - b->o.jobs, busy,
 			    b->scene.mono_ms);
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
-		for (int i = 0, rc; i < n && !b->budget.poor; i++, left -= rc)
+		for (int i = 0, rc; i < n && !b->budget.poor && !book_is_full(b); i++, left -= rc)
 			if ((rc = start_one(b, &rows[i], fresh, e)) < 0)
 				return -1;
-		b->hungry = n == want && !b->budget.poor;
+		b->full = book_is_full(b);
+		if (b->full) /* some of the rows may be left */
+			claim_forget(b->claim);
+		b->hungry = n == want && !b->budget.poor && !b->full;
 		b->starved = !b->hungry;
 	}
-	if (!b->hungry)
+	if (!b->hungry && !b->full)
 		b->looked_ms = b->scene.mono_ms;
 	b->state.poor = b->budget.poor;
 	return 0;

@@ -20,8 +20,8 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 	struct str headers = w->headers;
 
 	str_reset(&headers);
-	*w = (struct wire){ .call = call, .headers = headers, .start_us = now_us,
-			    .last_sent_us = now_us };
+	*w = (struct wire){ .call = call, .pool = w->pool, .headers = headers,
+			    .start_us = now_us, .last_sent_us = now_us };
 	call->code = HTTP_ANSWERED;
 	call->status = 0;
 	str_reset(&call->answer);
@@ -38,6 +38,33 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 void wire_release(struct wire *w)
 {
 	str_release(&w->headers);
+}
+
+static void count(struct wire *w)
+{
+	int64_t now = (int64_t)w->call->answer.n;
+
+	if (w->pool)
+		w->pool->held += now - w->counted;
+	w->counted = now;
+}
+
+static bool must_wait(const struct wire *w)
+{
+	const struct wire_pool *p = w->pool;
+
+	return p && p->held >= p->most && (!p->one || (p->chosen && p->chosen != w));
+}
+
+bool wire_resume(struct wire *w, int64_t now_us)
+{
+	if (!w->paused_at_us || must_wait(w))
+		return false;
+	w->paused_us += now_us - w->paused_at_us;
+	w->last_us = now_us;
+	w->paused_at_us = 0;
+	w->pool->paused--;
+	return true;
 }
 
 /* What is left of a body that is too large; its memory goes. */
@@ -59,13 +86,23 @@ size_t wire_on_body(char *p, size_t size, size_t n, void *user)
 
 	n *= size;
 	w->last_us = clock_mono_us();
+	bool fits = call->bytes + (int64_t)n <= call->limits->max_response;
+	if (fits && must_wait(w)) {
+		w->paused_at_us = w->last_us;
+		w->pool->paused++;
+		return WIRE_PAUSE;
+	}
 	call->bytes += (int64_t)n;
-	if (call->bytes > call->limits->max_response) {
+	if (!fits) {
 		w->verdict = HTTP_TOO_LARGE;
 		keep_head(&call->answer, p, n);
+		count(w);
 		return 0;
 	}
 	str_add(&call->answer, p, n);
+	count(w);
+	if (w->pool && w->pool->held >= w->pool->most && !w->pool->chosen)
+		w->pool->chosen = w;
 	return n;
 }
 
@@ -293,10 +330,12 @@ static bool late(struct wire *w, enum http_code code, const char *what, int64_t 
 bool wire_late(struct wire *w, int64_t sent, int64_t now_us)
 {
 	const struct http_limits *l = w->call->limits;
-	int64_t age_ms = (now_us - w->start_us) / 1000;
+	int64_t age_ms = (now_us - w->start_us - w->paused_us) / 1000;
 
 	if (w->verdict != HTTP_ANSWERED)
 		return true;
+	if (w->paused_at_us)
+		return false;
 	if (age_ms > l->total_ms)
 		return late(w, HTTP_TIMEOUT, "no whole answer", l->total_ms);
 	if (w->first_us)
@@ -364,6 +403,11 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 {
 	struct http_call *call = w->call;
 
+	if (w->pool) {
+		w->pool->held -= w->counted; /* it is the caller's now */
+		w->pool->paused -= w->paused_at_us != 0;
+		w->pool->chosen = w->pool->chosen == w ? NULL : w->pool->chosen;
+	}
 	call->code = w->verdict != HTTP_ANSWERED ? w->verdict : code;
 	call->status = status;
 	call->took_ms = (clock_mono_us() - w->start_us) / 1000;

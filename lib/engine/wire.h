@@ -11,8 +11,23 @@
 #include "engine/http.h"
 #include "engine/ratelimit.h"
 
+struct wire;
+
+/* What all calls hold of their answers.  Above `most` nothing is read on, but the
+ * answer of one, if `one` is set, so that this one ends; the others wait, and
+ * their time limits with them. */
+struct wire_pool {
+	int64_t held, most;      /* bytes */
+	bool one;
+	struct wire *chosen;     /* the one that goes on; or NULL */
+	int paused;              /* how many wait */
+};
+
 struct wire {
 	struct http_call *call;
+	struct wire_pool *pool;  /* kept between calls; NULL: no limit */
+	int64_t counted;         /* bytes of the answer, in the pool */
+	int64_t paused_at_us, paused_us; /* it waits since then (0: it does not); how long it has */
 	struct str headers;      /* the telling lines as they came; kept between calls */
 	enum http_code verdict;  /* what we decided ourselves; HTTP_ANSWERED: nothing */
 	int sends;               /* how often libcurl was about to send */
@@ -27,11 +42,16 @@ void wire_release(struct wire *w);
 
 void wire_start(struct wire *w, struct http_call *call, int64_t now_us);
 
-/* libcurl's write, header and prereq callbacks; user is a struct wire. */
+/* libcurl's write, header and prereq callbacks; user is a struct wire.  The first
+ * gives WIRE_PAUSE, which means the same to libcurl, when it must wait. */
+enum { WIRE_PAUSE = 0x10000001 };
 size_t wire_on_body(char *p, size_t size, size_t n, void *user);
 size_t wire_on_header(char *p, size_t size, size_t n, void *user);
 int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
 		 int local_port);
+
+/* May it be read on?  Then libcurl is to be told so. */
+bool wire_resume(struct wire *w, int64_t now_us);
 
 /* Has a time limit passed (or verdict been set)?  `sent`: bytes of the body
  * that have left so far.  Sets the verdict. */

@@ -635,8 +635,108 @@ static void throttled(void)
 	close_all();
 }
 
+/* n lines of 10,000 bytes each and some. */
+static int64_t long_lines(int n)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	for (int i = 0; i < n; i++)
+		str_addf(&text, "{\"custom_id\":\"r%d\",\"url\":\"/v1/x\",\"body\":{\"model\":\"m\","
+			 "\"q\":\"%010000d\"}}\n", i, 0);
+	return fixture_file(db, str_z(&text));
+}
+
+static void memory(void)
+{
+	open_file("memory");
+	add_batch(long_lines(12), "none");
+	open_book((struct ledger_options){ .jobs = 8, .max_buffer = 60000 });
+	CHECK_INT(cycle(8), 3, "requests fill half of --max-buffer, and no more start");
+	CHECK(book->held >= 30000 && book->held < 45000 && book_is_full(book), "so much is held");
+	CHECK(!book_is_hungry(book), "and nothing is looked for");
+	work(8);
+	CHECK_INT(fresh.n, 0, "as long as they are out");
+	roll_back();
+	book_hungry(book);
+	CHECK_INT(cycle(8), 0, "whoever asks");
+	CHECK(!book_is_hungry(book), "which does not go round and round");
+	answers(1, 200);
+	CHECK_INT(cycle(8), 0, "one that ends is in memory until it is on disk");
+	CHECK(book_is_hungry(book) && !book_is_full(book), "then there is room again");
+	work(8);
+	CHECK_INT(fresh.n, 1, "for another one");
+	roll_back();
+	CHECK(!book_is_full(book), "which a rollback gives back");
+	CHECK_INT(cycle(8), 1, "and which starts then");
+	comes_back(3);
+	cycle(8);
+	CHECK(book->held == 0 && book_is_hungry(book), "what was not sent is not held");
+	int n = 1;
+	for (int i = 0; i < 100 && n < 12; i++) {
+		cycle(8);
+		n += out.n;
+		answers(out.n, 200);
+	}
+	cycle(8);
+	CHECK(state->completed == 12 && book->held == 0, "all complete: %lld", (long long)state->completed);
+	CHECK_INT(book_open(book, &e), 0, "and nothing is left");
+	close_all();
+
+	open_file("huge");
+	add_batch(long_lines(2), "none");
+	open_book((struct ledger_options){ .jobs = 8, .max_buffer = 100 });
+	CHECK_INT(cycle(8), 1, "one starts, however large it is");
+	CHECK_INT(out.first->bytes, job_bytes(out.first), "its bytes are counted");
+	struct job *j = out.first;
+	answers(1, 200);
+	j->bytes = job_bytes(j);
+	fixture_must(tx_begin(&tx, db, &e) == 0 && book_begin(book, clock_wall_ms(), &e) == 0 &&
+		     book_settle(book, &ended, &unsent, &e) == 0 && book_end(book, &e) == 0 &&
+		     tx_commit(&tx, &e) == 0, "settling", &e);
+	book_commit(book, &words);
+	int64_t bytes = j->bytes;
+	CHECK(bytes > 10000 && book_drop(book, &ended) == bytes, "dropping tells how much it was");
+	CHECK_INT(cycle(8), 1, "then the other one");
+	close_all();
+}
+
+/* What memory has no room for neither keeps the ledger awake nor takes a turn. */
+static void memory_waits(void)
+{
+	open_file("due");
+	add_batch(long_lines(4), "none");
+	open_book((struct ledger_options){ .jobs = 8, .max_buffer = 60000 });
+	CHECK_INT(cycle(8), 3, "three of four start");
+	int64_t later = clock_wall_ms() + 30000;
+	answers(1, 500);
+	ended.first->next_ms = later;
+	cycle(8);
+	CHECK_INT(cycle(8), 1, "one fails, and the fourth has room");
+	CHECK_INT(book_next(book, clock_wall_ms()), -1, "when the retry is due matters not while memory is full");
+	book_hungry(book);
+	CHECK(!book_is_hungry(book), "nor that others have committed");
+	answers(3, 200);
+	cycle(8);
+	CHECK_INT(cycle(8), 0, "there is room");
+	CHECK_INT(book_next(book, clock_wall_ms()), later, "then it does");
+	close_all();
+
+	open_file("turns");
+	add_batch(long_lines(12), "none");
+	add_batch(long_lines(12), "none");
+	open_book((struct ledger_options){ .jobs = 8, .max_buffer = 60000 });
+	while (state->completed < 12) {
+		cycle(8);
+		answers(out.n, 200);
+	}
+	CHECK_INT(SQL("SELECT min(completed) >= 4 FROM batches"), 1, "equal batches take turns for it");
+	close_all();
+}
+
 int main(void)
 {
+	memory();
+	memory_waits();
 	rng_seed(&rng, 2);
 	life();
 	once();

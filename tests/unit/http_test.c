@@ -418,6 +418,105 @@ static void options(const char *log)
 	CHECK_INT(unit_child(no_slot, NULL, 0), SIGABRT, "more calls than slots are a BUG");
 }
 
+/* Until all have ended; the most that their answers held meanwhile. */
+static int64_t finish_all(struct http *h)
+{
+	int64_t most = 0, end = clock_mono_ms() + 60000;
+
+	while (http_in_flight(h) > 0 && clock_mono_ms() < end) {
+		probe_wait(h, 1000);
+		most = http_held(h) > most ? http_held(h) : most;
+	}
+	return most;
+}
+
+static int whole(struct probe *calls, int n, size_t bytes)
+{
+	int ok = 0;
+
+	for (int i = 0; i < n; i++)
+		ok += calls[i].ended == 1 && calls[i].call.code == HTTP_ANSWERED &&
+		      calls[i].call.answer.n == bytes;
+	return ok;
+}
+
+/* Answers of 6 MB, of which 100 KB have room. */
+static void little_room(void)
+{
+	enum { CALLS = 12, BYTES = 6000000, ROOM = 100000 };
+	static const char *const args[] = { "--body-size", "6000000", "--rule", "path=/stall => stall", NULL };
+	static struct probe calls[CALLS];
+	struct serve large = serve_start(args);
+	struct http *h = probe_http(CALLS, "", &ended);
+
+	for (int i = 0; i < CALLS; i++)
+		probe_start(h, &calls[i], "GET", large.url, "/", SPAN_NONE);
+	int64_t most = finish_all(h);
+	CHECK_INT(whole(calls, CALLS, BYTES), CALLS, "without a limit all come whole");
+	CHECK(most > 2 * BYTES, "together: %lld bytes at once", (long long)most);
+	for (int round = 0; round < 3; round++) {
+		http_room(h, ROOM, true);
+		for (int i = 0; i < CALLS; i++) {
+			probe_forget(&calls[i]);
+			probe_start(h, &calls[i], "GET", large.url, "/", SPAN_NONE);
+		}
+		most = finish_all(h);
+		CHECK_INT(whole(calls, CALLS, BYTES), CALLS, "with little room they still come whole");
+		CHECK(most >= ROOM && most < BYTES + 2 * ROOM, "but one by one: %lld bytes at once",
+		      (long long)most);
+		CHECK_INT(http_held(h), 0, "nothing is held when they have ended");
+
+		/* Cut while they wait; the slots are used again. */
+		http_room(h, ROOM, true);
+		for (int i = 0; i < CALLS; i++) {
+			probe_forget(&calls[i]);
+			probe_start(h, &calls[i], "GET", large.url, "/stall", SPAN_NONE);
+		}
+		while (http_held(h) < ROOM)
+			probe_wait(h, 1000);
+		http_cut(h, NULL, NULL, HTTP_ABORTED);
+		finish_all(h);
+		CHECK(calls[0].call.code == HTTP_ABORTED && calls[CALLS - 1].call.code == HTTP_ABORTED &&
+		      http_held(h) == 0, "those that wait can be cut");
+	}
+	/* None goes on until there is room. */
+	http_room(h, ROOM, false);
+	for (int i = 0; i < CALLS; i++) {
+		probe_forget(&calls[i]);
+		probe_start(h, &calls[i], "GET", large.url, "/", SPAN_NONE);
+	}
+	int64_t end = clock_mono_ms() + 300;
+	while (clock_mono_ms() < end)
+		probe_wait(h, 100);
+	CHECK(http_in_flight(h) == CALLS && http_held(h) >= ROOM && http_held(h) < 3 * ROOM,
+	      "without that they all wait: %lld bytes are held", (long long)http_held(h));
+	http_room(h, INT64_MAX, false);
+	finish_all(h);
+	CHECK_INT(whole(calls, CALLS, BYTES), CALLS, "until there is room");
+	http_room(h, ROOM, true);
+	/* One stalls, the others wait for it: their time limits do not pass. */
+	static const struct http_limits patient = { 20000, 20000, 900, 30000, 16 << 20 };
+	static const struct http_limits hasty = { 20000, 20000, 300, 30000, 16 << 20 };
+	for (int i = 0; i < CALLS; i++)
+		probe_forget(&calls[i]);
+	calls[0].call.limits = &patient;
+	probe_start(h, &calls[0], "GET", large.url, "/stall", SPAN_NONE);
+	while (http_held(h) < BYTES / 2)
+		probe_wait(h, 1000);
+	for (int i = 1; i < CALLS; i++) {
+		calls[i].call.limits = &hasty;
+		probe_start(h, &calls[i], "GET", large.url, "/", SPAN_NONE);
+	}
+	finish_all(h);
+	CHECK_INT(calls[0].call.code, HTTP_STALLED, "the one that goes on stalls");
+	CHECK_INT(whole(calls + 1, CALLS - 1, BYTES), CALLS - 1,
+		  "those that had to wait for it longer than their limit do not");
+	for (int i = 0; i < CALLS; i++)
+		probe_forget(&calls[i]);
+	http_free(h);
+	serve_stop(&large);
+}
+
 int main(void)
 {
 	static char log[4096];
@@ -438,6 +537,7 @@ int main(void)
 	lanes();
 	dead_names();
 	watching();
+	little_room();
 	options(log);
 	serve_stop(&server);
 	str_release(&log_text);

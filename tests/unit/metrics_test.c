@@ -29,7 +29,7 @@ static struct run_summary summary(void)
 static struct metrics running(const struct run_summary *s)
 {
 	return (struct metrics){
-		.run = "nightly", .version = "1.2", .up = true, .exit = -1, .in_flight = 5,
+		.run = "nightly", .version = "1.2", .up = true, .exit = -1, .in_flight = 5, .held = 12345,
 		.started_ms = 1763736000042, .changed_ms = 1763736061500, .ledger = &s->ledger, .sum = s,
 	};
 }
@@ -99,7 +99,7 @@ static void writing(void)
 		"fsl_cached_tokens_total{run=\"nightly\"} 17",
 		"fsl_reasoning_tokens_total{run=\"nightly\"} 31", "fsl_in_flight{run=\"nightly\"} 5",
 		"fsl_pending{run=\"nightly\"} 80", "fsl_retrying{run=\"nightly\"} 3",
-		"fsl_draining{run=\"nightly\"} 0", "fsl_stuck{run=\"nightly\"} 0",
+		"fsl_buffered_bytes{run=\"nightly\"} 12345", "fsl_draining{run=\"nightly\"} 0", "fsl_stuck{run=\"nightly\"} 0",
 		"fsl_start_timestamp_seconds{run=\"nightly\"} 1763736000.042",
 		"fsl_last_change_timestamp_seconds{run=\"nightly\"} 1763736061.500",
 		"# TYPE fsl_requests_completed_total counter", "# TYPE fsl_pending gauge",

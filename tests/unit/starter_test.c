@@ -587,9 +587,34 @@ static void rolled_back(void)
 	close_all();
 }
 
+/* --max-buffer: what races is in memory twice. */
+static void full_races(void)
+{
+	open_file("full races");
+	add_batch("A", 4, RULES);
+	open_book((struct ledger_options){ .jobs = 4, .max_buffer = 1000000 });
+	CHECK_STR(starts(4), "4A", "there is room for all");
+	book->o.max_buffer = 2 * book->held;
+	now += WINDOW - BEFORE;
+	CHECK_STR(starts(0), "", "memory is full: no race starts");
+	CHECK_INT(next(), 1000, "but is looked for again");
+	answers("A", 2, 200);
+	CHECK_STR(starts(0), "", "what has ended is in memory till it is on disk");
+	CHECK_STR(starts(0), "2B!", "then the others race");
+	CHECK_INT(next(), -1, "and nothing is to come");
+	answers("B!", 2, 200);
+	starts(0);
+	superseded("A");
+	superseded("A");
+	starts(0);
+	CHECK(book->held == 0 && state->completed == 4, "when all have ended nothing is held");
+	close_all();
+}
+
 int main(void)
 {
 	rng_seed(&rng, 3);
+	full_races();
 	escalating();
 	windows();
 	slots();

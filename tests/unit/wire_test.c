@@ -451,8 +451,76 @@ static void builder(void)
 	CHECK_INT(taken, 26 + 26 + 10 + 15, "a name is a token (RFC 9110 section 5.6.2)");
 }
 
+static struct wire_pool pool;
+static struct wire others[2];
+static struct http_call their[2];
+
+/* n bytes come for one of the others. */
+static size_t comes(int i, size_t n)
+{
+	static char bytes[100000];
+
+	return wire_on_body(bytes, 1, n, &others[i]);
+}
+
+static void memory(void)
+{
+	fresh();
+	limits.max_response = 5000;
+	pool = (struct wire_pool){ .most = 1000, .one = true };
+	for (int i = 0; i < 2; i++) {
+		others[i] = (struct wire){ .pool = &pool };
+		their[i] = (struct http_call){ .limits = &limits, .method = "POST", .url = "http://h/" };
+		wire_start(&others[i], &their[i], clock_mono_us());
+	}
+	CHECK(comes(0, 400) == 400 && comes(1, 500) == 500 && pool.held == 900, "below the limit all is read");
+	CHECK(comes(1, 300) == 300 && pool.held == 1200 && pool.chosen == &others[1],
+	      "who reaches it goes on alone");
+	CHECK(comes(0, 10) == WIRE_PAUSE && pool.paused == 1 && their[0].bytes == 400 &&
+	      their[0].answer.n == 400, "the others wait, and nothing of theirs is lost");
+	CHECK(comes(1, 2000) == 2000 && pool.held == 3200, "also far beyond it, up to --max-response");
+	CHECK(!wire_late(&others[0], 0, others[0].start_us + 99000000), "the time limits of who waits stand still");
+	CHECK(!wire_resume(&others[0], 2000000), "who waits goes on waiting");
+	CHECK(!wire_resume(&others[1], 2000000), "and who does not is not told to go on");
+	pool.one = false;
+	CHECK(comes(1, 10) == WIRE_PAUSE && pool.paused == 2, "or all wait");
+	pool.one = true;
+	CHECK(!wire_resume(&others[0], 2000000) && wire_resume(&others[1], 2000000) && pool.paused == 1,
+	      "until one may go on: the same");
+	wire_end(&others[1], HTTP_ANSWERED, 200, NULL, "");
+	CHECK(pool.held == 400 && !pool.chosen, "an answer that is whole is no longer in flight");
+	int64_t waited = others[0].paused_at_us + 5000000;
+	CHECK(wire_resume(&others[0], waited) && pool.paused == 0, "then the next one goes on");
+	CHECK(!wire_late(&others[0], 0, waited + 250000), "that between two bytes begins anew");
+	int64_t total = others[0].start_us + 5000000 + 9000000;
+	others[0].first_us = others[0].start_us;
+	others[0].last_us = total;
+	CHECK(!wire_late(&others[0], 0, total), "the wait does not count");
+	CHECK(wire_late(&others[0], 0, total + 2000), "but all else does");
+	others[0].verdict = HTTP_ANSWERED;
+	CHECK(comes(0, 4600) == 4600 && pool.held == 5000, "what came while it waited comes again");
+	CHECK(comes(0, 1) == 0 && others[0].verdict == HTTP_TOO_LARGE && pool.held == 4096,
+	      "an answer that is too large gives its memory back, but for the head");
+	wire_end(&others[0], HTTP_RECV, 0, NULL, "");
+	CHECK(pool.held == 0 && !pool.chosen && pool.paused == 0, "nothing is left");
+	for (int i = 0; i < 2; i++)
+		wire_start(&others[i], &their[i], clock_mono_us());
+	comes(0, 1500);
+	comes(1, 1);
+	wire_end(&others[1], HTTP_ABORTED, 0, NULL, "");
+	CHECK(pool.held == 1500 && pool.paused == 0, "one that ends while it waits");
+	CHECK(comes(0, 5000) == 0, "a larger one than may be is none that waits");
+	wire_end(&others[0], HTTP_RECV, 0, NULL, "");
+	for (int i = 0; i < 2; i++) {
+		str_release(&their[i].answer);
+		str_release(&their[i].telling);
+		wire_release(&others[i]);
+	}
+}
+
 int main(void)
 {
+	memory();
 	retry_after_values();
 	retry_after_headers();
 	telling();

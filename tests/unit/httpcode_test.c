@@ -1,0 +1,46 @@
+#include "engine/httpcode.h"
+
+#include "base/mem.h"
+#include "unit.h"
+
+/* The numbers are libcurl's, which never change (libcurl-errors(3)). */
+int main(void)
+{
+	static const struct {
+		int rc;
+		enum http_code fresh, sent;
+		const char *what;
+	} all[] = {
+		{ 0, HTTP_ANSWERED, HTTP_ANSWERED, "success" },
+		{ 1, HTTP_UNUSABLE, HTTP_RECV, "a protocol of the URL, or of the answer" },
+		{ 3, HTTP_UNUSABLE, HTTP_RECV, "a bad URL" },
+		{ 5, HTTP_DNS, HTTP_DNS, "the name of a proxy" },
+		{ 6, HTTP_DNS, HTTP_DNS, "a name" },
+		{ 7, HTTP_CONNECT, HTTP_CONNECT, "no connection" },
+		{ 28, HTTP_CONNECT, HTTP_CONNECT, "no connection within the limit" },
+		{ 35, HTTP_TLS, HTTP_TLS, "a handshake" },
+		{ 58, HTTP_CERTIFICATE, HTTP_CERTIFICATE, "our certificate" },
+		{ 60, HTTP_CERTIFICATE, HTTP_CERTIFICATE, "that of the server" },
+		{ 77, HTTP_CERTIFICATE, HTTP_CERTIFICATE, "the file of certificates" },
+		{ 83, HTTP_CERTIFICATE, HTTP_CERTIFICATE, "its issuer" },
+		{ 91, HTTP_CERTIFICATE, HTTP_CERTIFICATE, "its status" },
+		{ 55, HTTP_SEND, HTTP_SEND, "sending" },
+		{ 65, HTTP_SEND, HTTP_SEND, "sending once more" },
+		{ 18, HTTP_TRUNCATED, HTTP_TRUNCATED, "a short body" },
+		{ 52, HTTP_RECV, HTTP_RECV, "nothing" },
+		{ 56, HTTP_RECV, HTTP_RECV, "receiving" },
+		{ 16, HTTP_RECV, HTTP_RECV, "the framing of HTTP/2" },
+		{ 92, HTTP_RECV, HTTP_RECV, "a stream of HTTP/2" },
+		{ 27, HTTP_RECV, HTTP_RECV, "memory, that is a header line without end" },
+		{ 42, HTTP_RECV, HTTP_RECV, "a second send that was refused" },
+		{ 4711, HTTP_RECV, HTTP_RECV, "what a later library says" },
+		{ -1, HTTP_RECV, HTTP_RECV, "nonsense" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		CHECK_INT(httpcode_of(all[i].rc, false), all[i].fresh, "%s, before anything left",
+			  all[i].what);
+		CHECK_INT(httpcode_of(all[i].rc, true), all[i].sent, "%s, when it was sent", all[i].what);
+	}
+	return unit_done();
+}
