@@ -23,6 +23,8 @@ enum {
 	PROGRESS_MS = 200,
 	SUSPECT_MS = 500,      /* under full load one looks each PROGRESS_MS only */
 	AHEAD_MAX = 4096,
+	PAUSE_US = 2000,       /* to let results gather, if that many come: */
+	GATHER = 32,
 };
 
 struct ledger {
@@ -236,6 +238,19 @@ static int look_for_end(struct ledger *l, struct err *e)
 	return rc;
 }
 
+/* A commit costs the same for few results and for many.  While many come and the
+ * network thread has enough to start meanwhile, they are let gather. */
+static void gather(const struct ledger *l)
+{
+	double come = l->rate * PAUSE_US / 1000;
+	int ahead = l->outstanding - l->jobs;
+
+	if (come < GATHER || ahead < come * 1.5)
+		return;
+	struct timespec pause = { .tv_nsec = PAUSE_US * 1000L };
+	ppoll(NULL, 0, &pause, NULL);
+}
+
 static bool can_go_on(const struct err *e)
 {
 	return e->code == ERR_BUSY || e->code == ERR_IO;
@@ -268,6 +283,8 @@ static void *thread_main(void *arg)
 
 	for (;;) {
 		struct err e = ERR_INIT;
+		int64_t began_us = clock_mono_us();
+		gather(l);
 		struct desk_orders o = desk_collect(&l->desk, &l->ended, &l->unsent);
 		if (o.changed)
 			book_limits(l->book, &o.limits);
@@ -279,7 +296,6 @@ static void *thread_main(void *arg)
 		int least = l->outstanding < l->jobs ? 1 : l->jobs / 2 + 1;
 		bool start = book_is_hungry(l->book) && !o.stop &&
 			     capacity(l) - l->outstanding >= least;
-		int64_t began_us = clock_mono_us();
 		if (o.stop)
 			l->race_ms = -1;
 		int rc = look(l, &e);
