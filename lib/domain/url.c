@@ -18,11 +18,12 @@ bool url_is_absolute(struct span url)
 	return url.p && scheme_length(url) > 0;
 }
 
-static size_t find(struct span v, size_t from, const char *any)
+/* Where the first `c` from there on is; v.n: nowhere. */
+static size_t find(struct span v, size_t from, char c)
 {
-	while (from < v.n && (v.p[from] == '\0' || !strchr(any, v.p[from])))
-		from++;
-	return from;
+	const char *at = from < v.n ? memchr(v.p + from, c, v.n - from) : NULL;
+
+	return at ? (size_t)(at - v.p) : v.n;
 }
 
 /* "http://host:port", path and query of a URL or of a path. */
@@ -33,11 +34,10 @@ struct parts {
 static struct parts split(struct span url)
 {
 	/* A fragment is never sent; line_check_url() refuses it. */
-	url.n = find(url, 0, "#");
-	size_t path = scheme_length(url);
+	url.n = find(url, 0, '#');
+	size_t path = scheme_length(url), query = find(url, path, '?');
 	if (path > 0)
-		path = find(url, path, "/?");
-	size_t query = find(url, path, "?");
+		path = find((struct span){ url.p, query }, path, '/');
 	struct parts p = {
 		.authority = { url.p, path },
 		.path = { url.p + path, query - path },

@@ -4,8 +4,9 @@
  *
  * A multi handle and CONNECTIONS easy handles that are used again and again:
  * each posts a body of BODY_BYTES bytes in the shape of the product's requests
- * (Content-Type, User-Agent, an Idempotency-Key that differs, no Expect),
- * counts the answer and throws it away, until REQUESTS are answered.  Prints
+ * (Content-Type, User-Agent, an Idempotency-Key and a traceparent that differ,
+ * no Expect), counts the answer and throws it away, until REQUESTS are answered.
+ * Prints
  *
  *     requests seconds requests_per_second cpu_us_per_request max_rss_kb
  *
@@ -35,11 +36,12 @@ struct run {
 	int64_t started, done;
 };
 
-/* What one handle sends: its header list is the common one behind its key. */
+/* What one handle sends: its header list is the common one behind its key and
+ * its place in a trace; they are as long as the product's. */
 struct slot {
 	CURL *easy;
-	struct curl_slist key;
-	char key_text[KEY_BUF];
+	struct curl_slist key, trace;
+	char key_text[KEY_BUF], trace_text[KEY_BUF];
 };
 
 static size_t throw_away(char *p, size_t size, size_t n, void *ctx)
@@ -51,9 +53,12 @@ static size_t throw_away(char *p, size_t size, size_t n, void *ctx)
 
 static int start(struct run *r, struct slot *s, struct err *e)
 {
-	snprintf(s->key_text, sizeof(s->key_text),
-		 "Idempotency-Key: 0b5f3c1e-7a52-4c8e-9d5e-%012lld",
-		 (long long)r->started++);
+	long long n = (long long)r->started++;
+
+	snprintf(s->key_text, sizeof s->key_text,
+		 "Idempotency-Key: batch_req_0b5f3c1e7a524c8e9d5e0b5f3c1e7a52%08llx", n);
+	snprintf(s->trace_text, sizeof s->trace_text,
+		 "traceparent: 00-0b5f3c1e7a524c8e9d5e0b5f3c1e7a52-9d5e0b5f%08llx-01", n);
 	CURLMcode rc = curl_multi_add_handle(r->multi, s->easy);
 	return rc ? err_set(e, ERR_INTERNAL, "%s", curl_multi_strerror(rc)) : 0;
 }
@@ -63,7 +68,8 @@ static int prepare(struct run *r, struct slot *s, struct err *e)
 	s->easy = curl_easy_init();
 	if (!s->easy)
 		return err_set(e, ERR_INTERNAL, "curl_easy_init");
-	s->key = (struct curl_slist){ .data = s->key_text, .next = r->headers };
+	s->trace = (struct curl_slist){ .data = s->trace_text, .next = r->headers };
+	s->key = (struct curl_slist){ .data = s->key_text, .next = &s->trace };
 	curl_easy_setopt(s->easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(s->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(s->easy, CURLOPT_NOPROXY, "*");
