@@ -10,7 +10,7 @@ BEGIN {
 
 	# An outside library, and the files that may include it.
 	place["sqlite3.h"] = "^lib/store/"
-	place["curl/"] = "^(lib/engine/http[^/]*|tests/bench/[^/]*)[.]c$"
+	place["curl/"] = "^(lib/engine/http[^/]*|tests/unit/http[^/]*|tests/bench/[^/]*)[.]c$"
 	place["cjson/"] = "^lib/(domain|cli)/"
 	place["uuid/"] = "^lib/base/"
 	place["xxhash.h"] = "^lib/base/"

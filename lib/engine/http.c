@@ -11,16 +11,13 @@
 #include "base/mem.h"
 #include "base/safe.h"
 #include "engine/httpcode.h"
+#include "engine/httphead.h"
 #include "engine/poller.h"
 #include "engine/wire.h"
 
 _Static_assert(WIRE_PAUSE == CURL_WRITEFUNC_PAUSE, "wire.h does not know libcurl");
 
 enum { LANE_SLOTS = 128, TICK_MS = 50, EVENTS = 256 };
-
-struct http_headers {
-	struct curl_slist *list;
-};
 
 struct lane {
 	struct http *http;
@@ -33,7 +30,7 @@ struct slot {
 	struct lane *lane;
 	CURL *easy;
 	struct wire wire;       /* what comes and goes, counted */
-	struct curl_slist nodes[HTTP_OWN_HEADERS]; /* own lines before the shared ones */
+	struct httphead_nodes head;
 	int next_free;
 	char error[CURL_ERROR_SIZE];
 };
@@ -48,6 +45,7 @@ struct http {
 	struct slot *slots;
 	int n_slots, free_slot, in_flight;
 	struct wire_pool pool;
+	struct str agent;      /* "User-Agent: …" */
 	int64_t next_tick_us;
 };
 
@@ -73,38 +71,6 @@ const char *http_code_text(enum http_code code)
 		[HTTP_STREAM_ERROR] = "stream_error",
 	};
 	return texts[code];
-}
-
-struct http_headers *http_headers_new(void)
-{
-	return mem_alloc(sizeof(struct http_headers));
-}
-
-void http_headers_free(struct http_headers *h)
-{
-	if (!h)
-		return;
-	/* One of them may be the key. */
-	for (struct curl_slist *l = h->list; l; l = l->next)
-		explicit_bzero(l->data, strlen(l->data));
-	curl_slist_free_all(h->list);
-	free(h);
-}
-
-int http_headers_add(struct http_headers *h, struct span name, struct span value,
-		     struct err *e)
-{
-	struct str line CLEANUP(str_release) = STR_INIT;
-
-	if (wire_header(&line, name, value) < 0)
-		return err_set(e, ERR_INPUT, "header '%s' has a name or a value that HTTP forbids",
-			       safe_show(name, 80));
-	struct curl_slist *list = curl_slist_append(h->list, str_z(&line));
-	explicit_bzero(line.p, line.n);
-	if (!list)
-		BUG("out of memory");
-	h->list = list;
-	return 0;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock)
@@ -164,6 +130,20 @@ static int new_lane(struct http *h, struct lane *lane, struct err *e)
 	return 0;
 }
 
+static bool may_proxy(const struct http_options *o)
+{
+	static const char *const names[] = {
+		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+	};
+
+	if (o->proxy)
+		return *o->proxy;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (getenv(names[i]))
+			return true;
+	return false;
+}
+
 static int new_slot(struct http *h, struct slot *s, const struct http_options *o,
 		    struct err *e)
 {
@@ -178,7 +158,6 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->error);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
 	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, wire_on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, &s->wire);
@@ -193,6 +172,12 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	curl_easy_setopt(c, CURLOPT_PRIVATE, s);
 	if (o->cacert && curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert) != CURLE_OK)
 		return err_set(e, ERR_CONFIG, "libcurl cannot use a file of certificates");
+	/* libcurl would read the environment for each request, and make a line of the
+	 * name for each, which only a proxy wants that way. */
+	if (!may_proxy(o))
+		curl_easy_setopt(c, CURLOPT_PROXY, "");
+	else
+		curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
 	if (o->proxy)
 		curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
 	return 0;
@@ -211,6 +196,7 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 	h->poller = poller_new(e);
 	h->o = *o;
 	h->pool.most = INT64_MAX;
+	str_addf(&h->agent, "User-Agent: %s", o->user_agent);
 	h->n_slots = o->jobs * 2;
 	h->n_lanes = (h->n_slots + LANE_SLOTS - 1) / LANE_SLOTS;
 	h->lanes = mem_alloc((size_t)h->n_lanes * sizeof *h->lanes);
@@ -242,10 +228,12 @@ void http_free(struct http *h)
 			curl_multi_remove_handle(s->lane->multi, s->easy);
 		curl_easy_cleanup(s->easy);
 		wire_release(&s->wire);
+		httphead_release(&s->head);
 	}
 	for (int i = 0; i < h->n_lanes; i++)
 		curl_multi_cleanup(h->lanes[i].multi);
 	poller_free(h->poller);
+	str_release(&h->agent);
 	free(h->lanes);
 	free(h->slots);
 	free(h);
@@ -279,27 +267,6 @@ static void resume(struct http *h)
 	for (int i = 0; i < h->n_slots && h->pool.paused > 0; i++)
 		if (h->slots[i].call && wire_resume(&h->slots[i].wire, clock_mono_us()))
 			curl_easy_pause(h->slots[i].easy, CURLPAUSE_CONT);
-}
-
-/* The call's own lines as list nodes in front of the shared list: nothing is
- * copied.  What has no value keeps libcurl from sending a line by itself: it
- * would wait for a 100 Continue, and calls any body a form. */
-static struct curl_slist *header_list(struct slot *s)
-{
-	static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
-	struct http_call *call = s->call;
-	struct curl_slist *shared = call->headers ? call->headers->list : NULL;
-	int n = 2;
-
-	s->nodes[0] = (struct curl_slist){ no_expect, shared };
-	s->nodes[1] = (struct curl_slist){ no_type, &s->nodes[0] };
-	for (size_t at = 0; at < call->own.n; n++) {
-		if (n == HTTP_OWN_HEADERS)
-			BUG("too many header lines");
-		s->nodes[n] = (struct curl_slist){ call->own.p + at, &s->nodes[n - 1] };
-		at += strlen(call->own.p + at) + 1;
-	}
-	return &s->nodes[n - 1];
 }
 
 static void set_method(struct slot *s)
@@ -340,7 +307,8 @@ void http_start(struct http *h, struct http_call *call)
 	wire_start(&s->wire, call, clock_mono_us());
 	CURLcode rc = curl_easy_setopt(s->easy, CURLOPT_URL, call->url);
 	set_method(s);
-	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, header_list(s));
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER,
+			 httphead_list(&s->head, &call->own, h->agent.p, call->headers));
 	curl_easy_setopt(s->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->limits->connect_ms);
 	if (rc != CURLE_OK)
 		s->wire.verdict = HTTP_UNUSABLE;

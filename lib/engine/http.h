@@ -46,23 +46,13 @@ struct http_limits {
 	int64_t connect_ms, first_byte_ms, stall_ms, total_ms, max_response;
 };
 
-/* Header lines that many calls share. */
-struct http_headers;
-struct http_headers *http_headers_new(void);
-/* ERR_INPUT if the name is no token or the value has control bytes. */
-int http_headers_add(struct http_headers *h, struct span name, struct span value,
-		     struct err *e) MUST_CHECK;
-void http_headers_free(struct http_headers *h);
-
-/* Lines of http_call.own, and a few that http.c adds: 100 of a line, 100 of its
- * batch and 24 labels, the key and what job.c adds. */
-enum { HTTP_OWN_HEADERS = 240 };
+struct httphead;
 
 struct http_call {
 	/* Set by the caller; everything must stay until the call has ended. */
 	const char *url, *method;       /* method in upper case */
 	struct span body;               /* SPAN_NONE: none, and always for HEAD */
-	const struct http_headers *headers;
+	const struct httphead *headers; /* shared lines (engine/httphead.h) */
 	struct str own;                 /* more lines, "Name: value" each with a NUL behind it */
 	const struct http_limits *limits;
 	void *user;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/safe.h"
 #include "domain/url.h"
+#include "engine/httphead.h"
 #include "engine/key.h"
 
 /* The batch's own headers: a JSON array of "Name: value". */
@@ -83,12 +84,12 @@ static int build(struct target *t, const struct batch *b, struct err *e)
 	}
 	if (target_has(t, "traceparent"))
 		t->trace = NULL;
-	t->with_key = http_headers_new();
-	t->without_key = http_headers_new();
+	t->with_key = httphead_new();
+	t->without_key = httphead_new();
 	for (int i = 0; i < t->n_headers; i++) {
 		struct span n = span_of(t->names[i]), v = span_of(t->values[i]);
-		if (http_headers_add(t->with_key, n, v, e) < 0 ||
-		    http_headers_add(t->without_key, n, v, e) < 0)
+		if (httphead_add(t->with_key, n, v, e) < 0 ||
+		    httphead_add(t->without_key, n, v, e) < 0)
 			return -1;
 	}
 	if (!t->key_name)
@@ -97,7 +98,7 @@ static int build(struct target *t, const struct batch *b, struct err *e)
 		log_warn("the key %s goes to %s without encryption",
 			 safe_show(span_of(b->key_ref), 80),
 			 safe_show(str_span(&t->origin), 100));
-	return http_headers_add(t->with_key, span_of(t->key_name), span_of(t->key_value), e);
+	return httphead_add(t->with_key, span_of(t->key_name), span_of(t->key_value), e);
 }
 
 struct target *target_new(const struct batch *b, const struct send *defaults,
@@ -150,7 +151,7 @@ void target_free(struct target *t)
 	free(t->base_url);
 	str_release(&t->origin);
 	send_release(&t->send);
-	http_headers_free(t->with_key);
-	http_headers_free(t->without_key);
+	httphead_free(t->with_key);
+	httphead_free(t->without_key);
 	free(t);
 }

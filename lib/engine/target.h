@@ -26,7 +26,7 @@ struct target {
 	int n_headers;                 /* of --header, then the labels */
 	char *key_name, *key_value;    /* NULL: no key, or a --header of that name */
 	char *secret;                  /* the key alone: no message shows it; or NULL */
-	struct http_headers *with_key, *without_key;
+	struct httphead *with_key, *without_key;
 	const struct trace *trace;     /* NULL: no traceparent, or a --header of that name */
 	bool labels;                   /* each request has its own, too */
 	struct err problem;            /* set: it cannot be sent (no key) */

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "engine/httphead.h"
 #include "probe.h"
 #include "serve.h"
 #include "unit.h"
@@ -125,14 +126,14 @@ static void methods(const char *log)
 
 static void headers(const char *log)
 {
-	struct http_headers *shared = http_headers_new();
+	struct httphead *shared = httphead_new();
 	struct http *h = probe_http(1, "", &ended);
 	struct probe p = { .ended = 0 };
-	CHECK_INT(http_headers_add(shared, SPAN_LIT("X-Shared"), SPAN_LIT("one"), &probe_err), 0,
+	CHECK_INT(httphead_add(shared, SPAN_LIT("X-Shared"), SPAN_LIT("one"), &probe_err), 0,
 		  "a shared line");
-	CHECK_INT(http_headers_add(shared, SPAN_LIT("X-Empty"), SPAN_LIT(""), &probe_err), 0,
+	CHECK_INT(httphead_add(shared, SPAN_LIT("X-Empty"), SPAN_LIT(""), &probe_err), 0,
 		  "one without a value");
-	CHECK(http_headers_add(shared, SPAN_LIT("X"), SPAN_LIT("a\r\nEvil: 1"), &probe_err) < 0 &&
+	CHECK(httphead_add(shared, SPAN_LIT("X"), SPAN_LIT("a\r\nEvil: 1"), &probe_err) < 0 &&
 	      probe_err.code == ERR_INPUT && strstr(probe_err.msg, "'X'"),
 	      "CR LF is refused: %s", probe_err.msg);
 	p.call.headers = shared;
@@ -158,8 +159,8 @@ static void headers(const char *log)
 	CHECK(!strstr(logged(log, "/later", "headers"), "X-"), "the slot's next call has its own");
 	probe_forget(&p);
 	http_free(h);
-	http_headers_free(shared);
-	http_headers_free(NULL);
+	httphead_free(shared);
+	httphead_free(NULL);
 }
 
 static void upload(const char *log)
