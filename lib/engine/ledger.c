@@ -22,9 +22,11 @@ enum {
 	PATIENCE_MS = 500,     /* how long one try waits for other writers */
 	PROGRESS_MS = 200,
 	SUSPECT_MS = 500,      /* under full load one looks each PROGRESS_MS only */
-	AHEAD_MAX = 4096,
+	AHEAD_MAX = 4096,      /* requests started before there is a slot for them; */
+	AHEAD_SLOT = 64,       /* and so many per slot: a slow disk wants large commits */
 	PAUSE_US = 2000,       /* to let results gather, if that many come: */
 	GATHER = 32,
+	LONG_MS = 8,           /* a cycle in which enough of them gather by themselves */
 };
 
 struct ledger {
@@ -73,7 +75,7 @@ static void measure(struct ledger *l, int settled, int64_t began_us)
 static int capacity(const struct ledger *l)
 {
 	double ahead = l->rate * 4 * l->took;
-	int limit = l->jobs * 16 < AHEAD_MAX ? l->jobs * 16 : AHEAD_MAX;
+	int limit = l->jobs * AHEAD_SLOT < AHEAD_MAX ? l->jobs * AHEAD_SLOT : AHEAD_MAX;
 
 	return book_capacity(l->book, ahead < limit ? (int)ahead : limit);
 }
@@ -245,7 +247,7 @@ static void gather(const struct ledger *l)
 	double come = l->rate * PAUSE_US / 1000;
 	int ahead = l->outstanding - l->jobs;
 
-	if (come < GATHER || ahead < come * 1.5)
+	if (come < GATHER || ahead < come * 1.5 || l->took > LONG_MS)
 		return;
 	struct timespec pause = { .tv_nsec = PAUSE_US * 1000L };
 	ppoll(NULL, 0, &pause, NULL);
