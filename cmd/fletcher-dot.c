@@ -116,7 +116,7 @@ static int lay_out(const char *type, const struct picture *p, struct err *e)
 	if (!picform_is_drawn(type) && !plugins("device", type, " ", &names))
 		return err_set(e, ERR_UNAVAILABLE, "Graphviz cannot write '%s' here; what works: dot html json"
 			       " mermaid svg tree%s", safe_show(span_of(type), SHOWN), str_z(&names));
-	picdot_write(&graph, p, &dot);
+	(picform_is_drawn(type) ? picdot_layout : picdot_write)(&graph, p, &dot);
 	gv.g = agmemread(str_z(&dot));
 	gv.laid_out = gv.g && gvLayout(context(), gv.g, asked.engine) == 0;
 	if (gv.laid_out)
@@ -177,15 +177,14 @@ static void take_layout(struct picsvg_layout *l)
 static int draw(const char *type, const struct picture *p, struct err *e)
 {
 	struct picsvg_layout l CLEANUP(picsvg_layout_release) = PICSVG_LAYOUT_INIT;
-	struct picture bare = *p;
+	struct picture inside = *p;
 
-	bare.title = NULL; /* these are drawn beside the layout */
-	bare.legend = false;
-	if (lay_out(type, &bare, e) < 0)
+	inside.states = strcmp(type, "html") == 0;
+	if (lay_out(type, &inside, e) < 0)
 		return -1;
 	take_layout(&l);
-	if (strcmp(type, "html") == 0)
-		pichtml_write(&graph, p, &l, str_span(&plan_text), &text);
+	if (inside.states)
+		pichtml_write(&graph, &inside, &l, str_span(&plan_text), &text);
 	else
 		picsvg_write(&graph, p, &l, PICSVG_FILE, &text);
 	return 0;

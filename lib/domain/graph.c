@@ -199,23 +199,31 @@ void graph_count(const struct graph *g, int64_t *count)
 			count[g->nodes[i].state]++;
 }
 
+static const enum state worst_first[] = { STATE_FAILED, STATE_RUNNING, STATE_QUEUED,
+					  STATE_WAITING };
+
+const char *graph_standing(const struct graph *g)
+{
+	int64_t count[STATES];
+
+	graph_count(g, count);
+	if (g->n_nodes == count[STATE_DISABLED])
+		return g->n_nodes > 0 ? "disabled" : "empty";
+	for (size_t i = 0; i < ARRAY_LEN(worst_first); i++)
+		if (count[worst_first[i]] > 0)
+			return state_text(worst_first[i]);
+	return "success";
+}
+
 void graph_verdict(const struct graph *g, struct str *out)
 {
-	static const enum state worst_first[] = { STATE_FAILED, STATE_RUNNING, STATE_QUEUED,
-						  STATE_WAITING };
 	int64_t count[STATES];
 	char done[NUM_BUF], total[NUM_BUF], n[NUM_BUF];
-	const char *worst = "success";
 
 	if (!g->stored)
 		return;
 	graph_count(g, count);
-	for (size_t i = ARRAY_LEN(worst_first); i-- > 0;)
-		if (count[worst_first[i]] > 0)
-			worst = state_text(worst_first[i]);
-	if (g->n_nodes == count[STATE_DISABLED])
-		worst = g->n_nodes > 0 ? "disabled" : "empty";
-	str_addf(out, "%s, %s of %s done", worst, num_count(count[STATE_SUCCESS], done),
+	str_addf(out, "%s, %s of %s done", graph_standing(g), num_count(count[STATE_SUCCESS], done),
 		 num_count(g->n_nodes - count[STATE_DISABLED], total));
 	for (size_t i = 0; i < ARRAY_LEN(worst_first); i++)
 		if (count[worst_first[i]] > 0)

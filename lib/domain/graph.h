@@ -73,6 +73,10 @@ struct span graph_title(const struct graph *g, char *buf);
 /* How many nodes are in each state: STATES numbers. */
 void graph_count(const struct graph *g, int64_t *count);
 
+/* How all of it stands, which is as its worst product: "failed", "running",
+ * "queued", "waiting", "success"; "disabled" if all are; "empty" without products. */
+const char *graph_standing(const struct graph *g);
+
 /* Appends "failed, 4 of 11 done, 1 failed, 6 waiting; paused", or nothing if
  * the graph is not stored.  Disabled nodes are not counted among the 11. */
 void graph_verdict(const struct graph *g, struct str *out);

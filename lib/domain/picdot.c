@@ -4,7 +4,9 @@
 
 #include "base/mem.h"
 #include "base/safe.h"
+#include "domain/picsize.h"
 
+enum { POINTS = 72 }; /* in an inch */
 #define ZERO_WIDTH_NON_JOINER "\xe2\x80\x8c"
 
 /* Does Graphviz take what stands behind the & for an entity? */
@@ -87,7 +89,8 @@ static void add_legend(struct str *out, const struct graph *g, const struct pict
 		if (count[s] == 0)
 			continue;
 		if (!any)
-			str_addz(out, "\tsubgraph cluster_legend {\n\t\tlabel=\"legend\"; color=\"#808080\";\n");
+			str_addz(out, "\tsubgraph cluster_legend {\n\t\tlabel=\"legend\"; fontsize=11; color=\"#c0c0c0\";\n"
+				      "\t\tnode [fontsize=11, height=0.25, margin=\"0.1,0.04\"];\n");
 		any = true;
 		str_addf(out, "\t\tlegend_%s [label=\"%s %s\", tooltip=\"%s\"", state_text((enum state)s),
 			 picture_sign((enum state)s), state_text((enum state)s), state_text((enum state)s));
@@ -102,12 +105,44 @@ static void add_legend(struct str *out, const struct graph *g, const struct pict
  * look for the best of all layouts. */
 static void add_limits(struct str *out, const struct graph *g)
 {
-	uint64_t size = (uint64_t)g->n_nodes + g->n_edges;
+	uint64_t size = (uint64_t)g->n_nodes + g->n_edges, steps = 0;
 
-	if (size > PICDOT_HUGE)
+	for (uint32_t i = 0; i < g->n_edges; i++) {
+		uint32_t from = g->nodes[g->edges[i].parent].level, to = g->nodes[g->edges[i].child].level;
+		steps += to > from ? to - from : 1;
+	}
+	if (steps > PICDOT_LONG_STEPS && steps > 4 * size)
+		str_addz(out, ", nslimit=0.02, nslimit1=0.1, mclimit=0.02, splines=line");
+	else if (size > PICDOT_HUGE || steps > PICDOT_HUGE_STEPS)
 		str_addz(out, ", nslimit=0.1, nslimit1=0.1, mclimit=0.1, splines=line");
 	else if (size > PICDOT_LARGE)
 		str_addz(out, ", nslimit=1, nslimit1=1, mclimit=0.5, splines=line");
+}
+
+static void add_start(struct str *out, const struct graph *g, const struct picture *p, struct span name)
+{
+	str_addz(out, "digraph ");
+	picdot_quote(out, name);
+	str_addf(out, " {\n\tgraph [rankdir=%s, fontname=\"Helvetica,Arial,sans-serif\"",
+		 p->top_down ? "TB" : "LR");
+	add_limits(out, g);
+}
+
+void picdot_layout(const struct graph *g, const struct picture *p, struct str *out)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	add_start(out, g, p, SPAN_LIT("layout"));
+	str_addz(out, ", nodesep=0.3];\n\tnode [shape=box, label=\"\", fixedsize=true];\n");
+	for (uint32_t i = 0; i < g->n_nodes; i++) {
+		str_reset(&text);
+		picture_label(&text, p, &g->nodes[i]);
+		struct picsize box = picsize_box(str_span(&text), picture_has_bar(p, &g->nodes[i]));
+		str_addf(out, "\t%u [width=%.5f, height=%.5f];\n", i, box.w / POINTS, box.h / POINTS);
+	}
+	for (uint32_t i = 0; i < g->n_edges; i++)
+		str_addf(out, "\t%u -> %u;\n", g->edges[i].parent, g->edges[i].child);
+	str_addz(out, "}\n");
 }
 
 void picdot_write(const struct graph *g, const struct picture *p, struct str *out)
@@ -116,17 +151,13 @@ void picdot_write(const struct graph *g, const struct picture *p, struct str *ou
 	char buf[ID_UUID + 1], parent[ID_UUID + 1], child[ID_UUID + 1];
 
 	picture_cut(&text, graph_title(g, buf), PICTURE_LABEL);
-	str_addz(out, "digraph ");
-	picdot_quote(out, str_span(&text));
-	str_addf(out, " {\n\tgraph [rankdir=%s, fontname=\"Helvetica,Arial,sans-serif\"",
-		 p->top_down ? "TB" : "LR");
+	add_start(out, g, p, str_span(&text));
 	if (p->title) {
 		str_reset(&text);
 		picture_cut(&text, span_of(p->title), PICTURE_TIP);
 		add_text(out, "label", str_span(&text));
 		str_addz(out, ", labelloc=t");
 	}
-	add_limits(out, g);
 	str_addz(out, "];\n\tnode [shape=box, style=filled, fillcolor=\"#ffffff\", penwidth=2,"
 		      " margin=\"0.15,0.08\","
 		      " fontname=\"Helvetica,Arial,sans-serif\", fontsize=14];\n"

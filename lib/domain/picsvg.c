@@ -1,12 +1,15 @@
 #include "domain/picsvg.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "domain/picsize.h"
 
-enum { MARGIN = 12, LINE = 17, BAR = 4, TITLE = 34, SWATCH = 110, ROW = 30 };
+enum { MARGIN = 12, BAR = 4, TITLE = 30, TITLE_LETTERS = 16 };
+enum { SWATCH_W = 22, SWATCH_H = 14, SWATCH = 92, ROW = 20 }; /* of the legend */
 
 void picsvg_layout_release(struct picsvg_layout *l)
 {
@@ -23,6 +26,7 @@ struct svg {
 	const struct picsvg_layout *l;
 	struct str *out;
 	struct str text;
+	enum picsvg_place place;
 	double width, height, top;
 	int64_t count[STATES + 1]; /* the last: not stored */
 };
@@ -68,7 +72,7 @@ static void add_style(struct svg *s)
 {
 	str_addz(s->out, "<style>.fletcher text{font-family:Helvetica,Arial,sans-serif}"
 			 "@media (prefers-color-scheme:dark){.fletcher .page{fill:#0d1117}"
-			 ".fletcher .words{fill:#f0f0f0}.fletcher .line{stroke:#a0a0a0}"
+			 ".fletcher .line{stroke:#a0a0a0}"
 			 ".fletcher .tip{fill:#a0a0a0;stroke:#a0a0a0}");
 	for (int i = 0; i <= STATES; i++) {
 		const struct picture_color *c = picture_color(s->p, state_at(i));
@@ -77,30 +81,46 @@ static void add_style(struct svg *s)
 			str_addf(s->out, ".fletcher .%s .box{fill:%s}.fletcher .%s text{fill:%s}", class,
 				 c->dark_fill, class, c->dark_text);
 	}
-	str_addz(s->out, "}</style>\n");
+	str_addz(s->out, ".fletcher text.words{fill:#f0f0f0}}</style>\n");
 }
 
-static void add_start(struct svg *s, enum picsvg_place place)
+static void add_text(struct svg *s, double x, double y, int letters, const char *attributes,
+		     struct span v)
 {
-	if (place == PICSVG_FILE)
+	str_addf(s->out, "<text x=\"%.2f\" y=\"%.2f\" font-size=\"%d\"%s>", x, y, letters, attributes);
+	picture_xml(s->out, v);
+	str_addz(s->out, "</text>");
+}
+
+/* What is drawn above the picture is in s->text. */
+static bool take_title(struct svg *s)
+{
+	str_reset(&s->text);
+	if (s->p->title)
+		picture_cut(&s->text, span_of(s->p->title), PICTURE_LABEL);
+	return s->p->title != NULL;
+}
+
+static void add_start(struct svg *s)
+{
+	const char *unit = s->place == PICSVG_FILE ? "pt" : "";
+
+	if (s->place == PICSVG_FILE)
 		str_addz(s->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-	str_addf(s->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fletcher\" width=\"%.0fpt\""
-		 " height=\"%.0fpt\" viewBox=\"0 0 %.2f %.2f\">\n", s->width, s->height, s->width,
-		 s->height);
+	str_addf(s->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fletcher\" width=\"%.0f%s\""
+		 " height=\"%.0f%s\" viewBox=\"0 0 %.2f %.2f\">\n", s->width, unit, s->height, unit,
+		 s->width, s->height);
 	add_name(s);
 	add_title(s, str_span(&s->text));
 	str_addc(s->out, '\n');
 	add_style(s);
 	str_addf(s->out, "<rect class=\"page\" width=\"%.2f\" height=\"%.2f\" fill=\"#ffffff\"/>\n",
 		 s->width, s->height);
-	if (!s->p->title)
+	if (!take_title(s))
 		return;
-	str_reset(&s->text);
-	picture_cut(&s->text, span_of(s->p->title), PICTURE_LABEL);
-	str_addf(s->out, "<text class=\"words\" x=\"%.2f\" y=\"24\" font-size=\"18\""
-		 " text-anchor=\"middle\">", s->width / 2);
-	picture_xml(s->out, str_span(&s->text));
-	str_addz(s->out, "</text>\n");
+	add_text(s, MARGIN, MARGIN + TITLE_LETTERS, TITLE_LETTERS,
+		 " class=\"words\" font-weight=\"bold\" fill=\"#000000\"", str_span(&s->text));
+	str_addc(s->out, '\n');
 }
 
 static void add_point(struct svg *s, char before, struct picsvg_point v)
@@ -134,39 +154,66 @@ static void add_line(struct svg *s, const struct picsvg_line *v)
 static void add_box(struct svg *s, enum state state, double x, double y, double w, double h)
 {
 	const struct picture_color *c = picture_color(s->p, state);
+	char place[128];
 
-	str_addf(s->out, "<rect class=\"box\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"3\""
-		 " fill=\"%s\" stroke=\"%s\" stroke-width=\"2\"%s/>", x, y, w, h, c->fill, c->line,
-		 c->dashed ? " stroke-dasharray=\"5 3\"" : "");
+	snprintf(place, sizeof place, "x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" rx=\"4\"", x, y,
+		 w, h);
+	if (c->edge)
+		str_addf(s->out, "<rect %s fill=\"none\" stroke=\"%s\" stroke-width=\"3.5\"/>", place, c->edge);
+	str_addf(s->out, "<rect class=\"box\" %s fill=\"%s\" stroke=\"%s\" stroke-width=\"2\"%s/>", place,
+		 c->fill, c->line, c->dashed ? " stroke-dasharray=\"5 3\"" : "");
 }
 
-/* How much of its batch is done, below the box. */
+/* How much of its batch is done, at the foot of the box: x, y is its lower left
+ * corner. */
 static void add_bar(struct svg *s, const struct graph_node *v, double x, double y, double w)
 {
 	const struct picture_color *c = picture_color(s->p, v->state);
 
-	if (s->p->progress && v->has_batch && v->total > 0 && v->done > 0)
-		str_addf(s->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>", x,
-			 y + 2, w * (double)v->done / (double)v->total, BAR, c->line);
+	x += MARGIN;
+	y -= BAR + 5;
+	w -= 2 * MARGIN;
+	str_addf(s->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%d\" rx=\"2\" fill=\"#808080\""
+		 " fill-opacity=\"0.3\"/>", x, y, w, BAR);
+	if (v->done > 0)
+		str_addf(s->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%d\" rx=\"2\" fill=\"%s\"/>",
+			 x, y, w * (double)v->done / (double)v->total, BAR, c->edge ? c->edge : c->line);
 }
 
-/* The lines of s->text, around the middle. */
+/* The lines of s->text around the middle: a name, and words below it. */
 static void add_lines(struct svg *s, double x, double y, const char *color)
 {
 	const char *at = str_z(&s->text);
+	char attributes[64];
 	size_t n = 1;
 
 	for (const char *p = at; (p = strchr(p, '\n')); p++)
 		n++;
-	y -= (double)(n - 1) * LINE / 2 - 5;
-	for (size_t i = 0; i < n; i++, y += LINE) {
+	snprintf(attributes, sizeof attributes, " text-anchor=\"middle\" fill=\"%s\"", color);
+	y -= (double)(n - 1) * PICSIZE_LINE / 2 - 5;
+	for (size_t i = 0; i < n; i++, y += PICSIZE_LINE) {
 		size_t len = strcspn(at, "\n");
-		str_addf(s->out, "<text x=\"%.2f\" y=\"%.2f\" font-size=\"14\" text-anchor=\"middle\" fill=\"%s\">",
-			 x, y, color);
-		picture_xml(s->out, (struct span){ at, len });
-		str_addz(s->out, "</text>");
+		add_text(s, x, y, i == 0 ? PICSIZE_NAME : PICSIZE_WORDS, attributes, (struct span){ at, len });
 		at += len + (at[len] == '\n');
 	}
+}
+
+/* In a page a product leads to its row of the table, where its link is; returns
+ * whether it leads somewhere. */
+static bool add_link(struct svg *s, const struct graph_node *v, const char *id)
+{
+	bool link = picture_is_link(v->link);
+
+	if (s->place == PICSVG_INLINE) {
+		str_addf(s->out, "<a href=\"#r-%s\">", id);
+		return true;
+	}
+	if (link) {
+		str_addz(s->out, "<a href=\"");
+		picture_xml(s->out, v->link);
+		str_addz(s->out, "\" target=\"_blank\" rel=\"noopener noreferrer\">");
+	}
+	return link;
 }
 
 static void add_node(struct svg *s, uint32_t i)
@@ -174,23 +221,20 @@ static void add_node(struct svg *s, uint32_t i)
 	const struct graph_node *v = &s->g->nodes[i];
 	const struct picsvg_box *b = &s->l->boxes[i];
 	double x = b->x + MARGIN, y = b->y + MARGIN + s->top;
-	bool link = picture_is_link(v->link);
+	bool bar = picture_has_bar(s->p, v);
 	char id[ID_UUID + 1];
 
 	str_addf(s->out, "<g id=\"p-%s\" class=\"%s\">", id_uuid(v->id, id), class_of(v->state));
 	str_reset(&s->text);
 	picture_tip(&s->text, v);
 	add_title(s, str_span(&s->text));
-	if (link) {
-		str_addz(s->out, "<a href=\"");
-		picture_xml(s->out, v->link);
-		str_addz(s->out, "\" target=\"_blank\" rel=\"noopener noreferrer\">");
-	}
+	bool link = add_link(s, v, id);
 	add_box(s, v->state, x - b->w / 2, y - b->h / 2, b->w, b->h);
-	add_bar(s, v, x - b->w / 2, y + b->h / 2, b->w);
+	if (bar)
+		add_bar(s, v, x - b->w / 2, y + b->h / 2, b->w);
 	str_reset(&s->text);
 	picture_label(&s->text, s->p, v);
-	add_lines(s, x, y, picture_color(s->p, v->state)->text);
+	add_lines(s, x, y - (bar ? PICSIZE_BAR / 2 : 0), picture_color(s->p, v->state)->text);
 	str_addz(s->out, link ? "</a></g>\n" : "</g>\n");
 }
 
@@ -213,11 +257,14 @@ static void add_legend(struct svg *s, double y)
 		int down = n / row;
 		double x = MARGIN + (n % row) * SWATCH, at = y + down * ROW;
 		str_addf(s->out, "<g class=\"%s\">", class_of(state_at(i)));
-		add_box(s, state_at(i), x, at, SWATCH - 10, ROW - 6);
-		str_reset(&s->text);
-		str_addf(&s->text, "%s %s", picture_sign(state_at(i)), class_of(state_at(i)));
-		add_lines(s, x + (SWATCH - 10) / 2.0, at + (ROW - 6) / 2.0,
-			  picture_color(s->p, state_at(i))->text);
+		add_box(s, state_at(i), x + 1, at, SWATCH_W, SWATCH_H);
+		char ink[64];
+		snprintf(ink, sizeof ink, " text-anchor=\"middle\" fill=\"%s\"",
+			 picture_color(s->p, state_at(i))->text);
+		add_text(s, x + 1 + SWATCH_W / 2.0, at + SWATCH_H - 3, SWATCH_H - 4, ink,
+			 span_of(picture_sign(state_at(i))));
+		add_text(s, x + SWATCH_W + 8, at + SWATCH_H - 3, PICSIZE_WORDS, " class=\"words\" fill=\"#000000\"",
+			 span_of(class_of(state_at(i))));
 		str_addz(s->out, "</g>\n");
 		n++;
 	}
@@ -238,8 +285,11 @@ static void measure(struct svg *s)
 	s->count[STATES] = s->g->n_nodes - stored;
 	s->top = s->p->title ? TITLE : 0;
 	s->width = s->l->width + 2 * MARGIN;
-	if (s->width < SWATCH + 2 * MARGIN)
+	if (s->p->legend && s->width < SWATCH + 2 * MARGIN)
 		s->width = SWATCH + 2 * MARGIN;
+	double title = take_title(s) ? picsize_text(str_span(&s->text), TITLE_LETTERS) + 2 * MARGIN : 0;
+	if (s->width < title)
+		s->width = title;
 	s->height = s->l->height + 2 * MARGIN + s->top;
 	int rows = (n + swatches_in_row(s) - 1) / swatches_in_row(s);
 	if (s->p->legend && n > 0)
@@ -249,10 +299,11 @@ static void measure(struct svg *s)
 void picsvg_write(const struct graph *g, const struct picture *p, const struct picsvg_layout *l,
 		  enum picsvg_place place, struct str *out)
 {
-	struct svg s CLEANUP(svg_release) = { .g = g, .p = p, .l = l, .out = out, .text = STR_INIT };
+	struct svg s CLEANUP(svg_release) = { .g = g, .p = p, .l = l, .out = out, .place = place,
+					       .text = STR_INIT };
 
 	measure(&s);
-	add_start(&s, place);
+	add_start(&s);
 	for (size_t i = 0; i < l->n_lines; i++)
 		add_line(&s, &l->lines[i]);
 	for (uint32_t i = 0; i < g->n_nodes; i++)

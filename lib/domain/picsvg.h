@@ -2,8 +2,8 @@
  *
  * Graphviz only says where things are; every byte is written here, so that names
  * and links of strangers cannot break it.  A node is a group with the id
- * "p-UUID", a tooltip (title) and, if the product has one, a link.  The picture
- * follows the page's light or dark colours. */
+ * "p-UUID", a tooltip (title) and, if the product has one, a link; in a page it leads to the element
+ * "r-UUID" there.  The picture follows the page's light or dark colours. */
 #ifndef FSL_DOMAIN_PICSVG_H
 #define FSL_DOMAIN_PICSVG_H
 

@@ -13,28 +13,35 @@ enum { LINK_MAX = 2000 };
  * lightness too. */
 static const struct picture_color colors[][STATES + 1] = {
 	[PICTURE_FLETCHER] = {
-		[STATE_WAITING] = { "#d3d3d3", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_QUEUED] = { "#808080", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_RUNNING] = { "#90ee90", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_SUCCESS] = { "#008000", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_FAILED] = { "#ff0000", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_DISABLED] = { "#808080", "#c0c0c0", "#000000", "#4a4f55", "#f0f0f0", false },
-		[STATES] = { "#404040", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_WAITING] = { "#d3d3d3", "#8b949e", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_QUEUED] = { "#808080", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_RUNNING] = { "#90ee90", "#2da44e", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_SUCCESS] = { "#008000", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_FAILED] = { "#ff0000", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_DISABLED] = { "#808080", NULL, "#c0c0c0", "#000000", "#4a4f55", "#f0f0f0", false },
+		[STATES] = { "#6e7781", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
 	},
 	[PICTURE_COLORBLIND] = {
-		[STATE_WAITING] = { "#767676", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
-		[STATE_QUEUED] = { "#0072b2", "#d6ecfa", "#000000", "#0d3a55", "#f0f0f0", false },
-		[STATE_RUNNING] = { "#8a7d00", "#f0e442", "#000000", "#f0e442", "#000000", false },
-		[STATE_SUCCESS] = { "#00513a", "#009e73", "#000000", "#009e73", "#000000", false },
-		[STATE_FAILED] = { "#7a2e00", "#d55e00", "#000000", "#d55e00", "#000000", false },
-		[STATE_DISABLED] = { "#767676", "#d9d9d9", "#000000", "#4a4f55", "#f0f0f0", true },
-		[STATES] = { "#404040", "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_WAITING] = { "#767676", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
+		[STATE_QUEUED] = { "#0072b2", NULL, "#d6ecfa", "#000000", "#0d3a55", "#f0f0f0", false },
+		[STATE_RUNNING] = { "#8a7d00", NULL, "#f0e442", "#000000", "#f0e442", "#000000", false },
+		[STATE_SUCCESS] = { "#00513a", NULL, "#009e73", "#000000", "#009e73", "#000000", false },
+		[STATE_FAILED] = { "#7a2e00", NULL, "#d55e00", "#000000", "#d55e00", "#000000", false },
+		[STATE_DISABLED] = { "#767676", NULL, "#d9d9d9", "#000000", "#4a4f55", "#f0f0f0", true },
+		[STATES] = { "#6e7781", NULL, "#ffffff", "#000000", "#1b1f24", "#f0f0f0", false },
 	},
 };
 
 const struct picture_color *picture_color(const struct picture *p, enum state s)
 {
 	return &colors[p->theme == PICTURE_COLORBLIND][s == STATE_NONE ? STATES : s];
+}
+
+const char *picture_solid(const struct picture_color *c, bool dark)
+{
+	if (strcmp(c->fill, "#ffffff") == 0)
+		return c->line;
+	return dark ? c->dark_fill : c->fill;
 }
 
 const char *picture_sign(enum state s)
@@ -123,9 +130,11 @@ void picture_words(struct str *out, const struct graph_node *v)
 void picture_label(struct str *out, const struct picture *p, const struct graph_node *v)
 {
 	picture_name(out, v, PICTURE_LABEL);
-	if (!p->progress || v->state == STATE_NONE)
+	if ((!p->progress && !p->states) || v->state == STATE_NONE)
 		return;
 	str_addf(out, "\n%s %s", picture_sign(v->state), state_text(v->state));
+	if (!p->progress)
+		return;
 	if (v->has_batch) {
 		str_addc(out, '\n');
 		add_counts(out, v);
@@ -133,6 +142,11 @@ void picture_label(struct str *out, const struct picture *p, const struct graph_
 	if (v->left_ms >= 0)
 		str_addc(out, '\n');
 	add_left(out, v);
+}
+
+bool picture_has_bar(const struct picture *p, const struct graph_node *v)
+{
+	return p->progress && v->has_batch && v->total > 0;
 }
 
 void picture_tip(struct str *out, const struct graph_node *v)

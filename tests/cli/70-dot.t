@@ -117,6 +117,21 @@ for plan in "$TOP"/gallery/*.json; do
 	ok "${plan##*/}: its picture is well-formed" xmllint --noout "${plan%.json}.svg"
 done
 
+mkdir drawn
+if fletcher-dot --version | grep -q 'Graphviz 2\.43\.0'; then
+	ok "the gallery is drawn again" "$TOP/scripts/gallery" drawn
+	for picture in drawn/*; do
+		ok "${picture##*/} is the same, byte for byte, whatever fonts are here" \
+			cmp "$picture" "$TOP/gallery/${picture##*/}"
+	done
+	printf '<?xml version="1.0"?>\n<fontconfig></fontconfig>\n' >nofonts.conf
+	# shellcheck disable=SC2016 # the inner shell expands it
+	ok "also where there are none" sh -c 'FONTCONFIG_FILE=$PWD/nofonts.conf \
+		fletcher-dot -T svg "$TOP/gallery/load.json" | cmp - "$TOP/gallery/load.svg"'
+else
+	skip "another version of Graphviz: $(fletcher-dot --version)" "the gallery is drawn again, byte for byte"
+fi
+
 # Graphviz has no such thing.
 status_is 69 "a type that nobody can write" fletcher-dot -T nonsense papers
 like "$(cat err)" "cannot write 'nonsense' here; what works: dot html json mermaid svg tree .* png" "lists those that work"

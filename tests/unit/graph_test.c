@@ -53,10 +53,15 @@ int main(void)
 		  "the verdict names the worst first; the disabled are not among the 4");
 	CHECK(!drawn_graph(&g, "a=success b=running c=queued", ""), "states");
 	g.paused = false;
+	CHECK_STR(graph_standing(&g), "running", "in one word");
 	CHECK_STR(verdict(&g), "running, 1 of 3 done, 1 running, 1 queued", "running is worse than queued");
 	CHECK(!drawn_graph(&g, "a=success", ""), "states");
 	g.paused = false;
 	CHECK_STR(verdict(&g), "success, 1 of 1 done", "all is well");
+	drawn_graph(&g, "a=disabled", "");
+	CHECK_STR(graph_standing(&g), "disabled", "so are all");
+	graph_release(&g);
+	CHECK_STR(graph_standing(&g), "empty", "none are");
 	graph_release(&g);
 	CHECK_STR(verdict(&g), "", "what is not stored has no verdict");
 	CHECK(span_is(graph_title(&g, buf), "00000000-0000-0000-0000-000000000000"),

@@ -55,6 +55,14 @@ int main(void)
 	CHECK(drawn_has(&out, "cluster_legend") && drawn_has(&out, "legend_disabled [") &&
 	      !strstr(str_z(&out), "legend_failed"), "a legend of the states there are");
 
+	str_reset(&out);
+	picdot_layout(&g, &p, &out);
+	CHECK_STR(str_z(&out), "digraph \"layout\" {\n\tgraph [rankdir=TB, fontname=\"Helvetica,Arial,sans-serif\","
+		  " nodesep=0.3];\n\tnode [shape=box, label=\"\", fixedsize=true];\n"
+		  "\t0 [width=1.16667, height=0.72222];\n\t1 [width=1.15278, height=0.72222];\n"
+		  "\t2 [width=0.75000, height=0.50000];\n\t0 -> 1;\n\t1 -> 2;\n}\n",
+		  "for a layout: boxes and nothing that a font decides");
+
 	graph_release(&g);
 	g.name = SPAN_LIT(DRAWN_HOSTILE);
 	drawn_node(&g, DRAWN_HOSTILE)->link = SPAN_LIT("http://h/&foo;");
@@ -72,5 +80,18 @@ int main(void)
 	str_reset(&out);
 	picdot_write(&g, &p, &out);
 	CHECK(drawn_has(&out, "nslimit="), "a large graph is laid out in a hurry");
+
+	graph_release(&g);
+	for (uint32_t i = 0; i < 180; i++) {
+		drawn_node(&g, "n");
+		if (i > 0)
+			graph_edge(&g, i - 1, i);
+		if (i > 1)
+			graph_edge(&g, 0, i);
+	}
+	CHECK(graph_settle(&g, &e) == 0, "long edges");
+	str_reset(&out);
+	picdot_layout(&g, &p, &out);
+	CHECK(drawn_has(&out, "nslimit=0.02"), "they are many nodes to dot, which hurries even more");
 	return unit_done();
 }

@@ -16,7 +16,7 @@ int main(void)
 	CHECK_STR(str_z(&out), "flowchart LR\n  n1[\"a:1\"]:::success\n  n2[\"b:1\"]:::none\n  n1 --> n2\n"
 		  "  click n1 href \"https://h/p?a=%281%29%3B&b=2\" _blank\n"
 		  "  classDef success fill:#ffffff,stroke:#008000,color:#000000,stroke-width:2px\n"
-		  "  classDef none fill:#ffffff,stroke:#404040,color:#000000,stroke-width:2px\n",
+		  "  classDef none fill:#ffffff,stroke:#6e7781,color:#000000,stroke-width:2px\n",
 		  "nodes, edges, links that are links, and a class per state");
 
 	p = (struct picture){ .top_down = true, .progress = true, .legend = true, .title = "A \"b\"" };

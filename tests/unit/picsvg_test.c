@@ -56,8 +56,17 @@ int main(void)
 	CHECK(span_starts(str_span(&out), "<svg "), "in a page it is an element");
 	CHECK(drawn_has(&out, "<title>&lt;T&gt;: running, 1 of 2 done, 1 running</title>"), "what it is of");
 	CHECK(drawn_has(&out, ">5 of 10 done (50 %)</text>"), "counts in words");
-	CHECK(drawn_has(&out, "width=\"25.00\" height=\"4\" fill=\"#90ee90\""), "and as a bar");
+	CHECK(drawn_has(&out, "width=\"13.00\" height=\"4\" rx=\"2\" fill=\"#2da44e\""), "and as a bar");
+	CHECK(!strstr(str_z(&out), "href=\"http") && drawn_has(&out, "<a href=\"#r-00000001-"),
+	      "there a product leads to its row");
+	CHECK(drawn_has(&out, "<text x=\"12.00\" y=\"28.00\" font-size=\"16\" class=\"words\" font-weight=\"bold\""
+			      " fill=\"#000000\">&lt;T&gt;</text>"), "a title above");
 	CHECK(drawn_has(&out, "<g class=\"legend\">\n<g class=\"running\">"), "a legend");
+
+	p.title = "A title that is wider than the picture";
+	str_reset(&out);
+	picsvg_write(&g, &p, &l, PICSVG_FILE, &out);
+	CHECK(drawn_has(&out, " width=\"298pt\""), "which makes the picture wide enough");
 
 	graph_release(&g);
 	drawn_node(&g, DRAWN_HOSTILE)->link = SPAN_LIT("http://h/\"><script>");

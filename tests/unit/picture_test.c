@@ -1,5 +1,7 @@
 #include "domain/picture.h"
 
+#include <math.h>
+
 #include "drawn.h"
 
 static const char *cut(struct span v, size_t max)
@@ -78,6 +80,15 @@ static void states(void)
 	CHECK_STR(picture_color(&fletcher, STATE_SUCCESS)->line, "#008000", "success is green");
 	CHECK_STR(picture_color(&fletcher, STATE_FAILED)->line, "#ff0000", "failed is red");
 	CHECK_STR(picture_color(&fletcher, STATE_DISABLED)->fill, "#c0c0c0", "disabled is filled");
+	v = &g.nodes[0];
+	v->has_batch = true;
+	const struct picture only = { .states = true };
+	struct str label CLEANUP(str_release) = STR_INIT;
+	picture_label(&label, &only, v);
+	CHECK_STR(str_z(&label), "a:1\n▶ running", "states without progress");
+	v->total = 3;
+	CHECK(picture_has_bar(&(struct picture){ .progress = true }, v) && !picture_has_bar(&only, v),
+	      "a bar is progress");
 	for (int a = 0; a < STATES; a++)
 		for (int b = 0; b < a; b++)
 			CHECK(strcmp(picture_color(&other, (enum state)a)->fill,
@@ -85,6 +96,52 @@ static void states(void)
 			      strcmp(picture_sign((enum state)a), picture_sign((enum state)b)) != 0,
 			      "%s and %s differ in colour and in sign", state_text((enum state)a),
 			      state_text((enum state)b));
+}
+
+/* WCAG 2.1: relative luminance, contrast ratio. */
+static double luminance(const char *color)
+{
+	double sum = 0;
+	static const double part[] = { 0.2126, 0.7152, 0.0722 };
+
+	for (int i = 0; i < 3; i++) {
+		const char hex[] = { color[1 + 2 * i], color[2 + 2 * i], 0 };
+		double v = (double)strtol(hex, NULL, 16) / 255;
+		sum += part[i] * (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+	}
+	return sum;
+}
+
+static double contrast(const char *a, const char *b)
+{
+	double x = luminance(a), y = luminance(b);
+
+	return x > y ? (x + 0.05) / (y + 0.05) : (y + 0.05) / (x + 0.05);
+}
+
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* Level AA: 4.5 for text, 3 for what one must see to understand a picture. */
+static void contrasts(void)
+{
+	static const char light[] = "#ffffff", dark[] = "#0d1117";
+
+	CHECK(contrast("#000000", "#ffffff") > 20.99 && contrast("#777777", "#ffffff") < 4.5, "contrast is measured");
+	for (int t = PICTURE_FLETCHER; t <= PICTURE_COLORBLIND; t++)
+		for (int s = 0; s <= STATES; s++) {
+			const struct picture p = { .theme = t };
+			const struct picture_color *c = picture_color(&p, s < STATES ? (enum state)s : STATE_NONE);
+			const char *name = s < STATES ? state_text((enum state)s) : "none";
+			CHECK(contrast(c->text, c->fill) >= 4.5, "theme %d, %s: text", t, name);
+			CHECK(contrast(c->dark_text, c->dark_fill) >= 4.5, "theme %d, %s: text, dark", t, name);
+			CHECK(larger(contrast(c->edge ? c->edge : c->line, light), contrast(c->fill, light)) >= 3,
+			      "theme %d, %s: the box", t, name);
+			CHECK(larger(contrast(c->line, dark), contrast(c->dark_fill, dark)) >= 3,
+			      "theme %d, %s: the box, dark", t, name);
+		}
 }
 
 static void links(void)
@@ -111,6 +168,7 @@ int main(void)
 {
 	names();
 	states();
+	contrasts();
 	links();
 	return unit_done();
 }
