@@ -1,5 +1,6 @@
 ## make             builds the programs in build/
 ## make check       builds and runs all tests; TESTS='unit/err cli/*' some of them
+## make browser     installs Chromium and tests the page of a plan in it
 ## make demo        sends a batch to a server of its own: no key, no network
 ## make bench       measures against a yardstick in the same run
 ## make lint        layers, names, sizes, manuals, SQL plans, shell, -Werror
@@ -53,7 +54,7 @@ TESTS_BUILT = $(UNIT) $(if $(HTTPD),$B/tests/httpd)
 OBJECTS = $(LIB) $(HTTPD) $(call objects,cmd/*.c tests/unit/*.c tests/bench/*.c)
 MANUALS := $(wildcard man/*.[157])
 
-.PHONY: all check demo gallery bench lint sanitize coverage fuzz install uninstall clean help
+.PHONY: all check browser demo gallery bench lint sanitize coverage fuzz install uninstall clean help
 .PHONY: tests objects fuzzers tidy FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -103,6 +104,9 @@ $B/.setup-%: scripts/setup
 
 check: tests $B/.setup-test
 	$Qscripts/run-tests -b $B -j $(JOBS) $(TESTS)
+
+browser: tests $B/.setup-browser
+	$Qscripts/run-tests -b $B 'cli/71-dot-browser'
 
 demo: tests $B/.setup-test
 	$QBUILD=$B scripts/demo
