@@ -4,23 +4,6 @@
 
 #include "base/mem.h"
 
-static struct id col_id(struct stmt *q, int i)
-{
-	struct id v = { { 0 } };
-	struct span bytes = stmt_col(q, i);
-
-	if (bytes.n == ID_BYTES)
-		memcpy(v.b, bytes.p, ID_BYTES);
-	return v;
-}
-
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
 int batchload_row(struct stmt *q, struct batch *b, struct err *e)
 {
 	int64_t *const numbers[] = {
@@ -34,21 +17,21 @@ int batchload_row(struct stmt *q, struct batch *b, struct err *e)
 
 	batch_release(b);
 	b->id = stmt_col_int(q, 0);
-	b->uuid = col_id(q, 1);
-	b->name = col_text(q, 2);
+	b->uuid = stmt_col_id(q, 1);
+	b->name = stmt_col_copy(q, 2);
 	b->file = stmt_col_int(q, 3);
-	b->file_uuid = col_id(q, 4);
-	b->identity = col_id(q, 5);
+	b->file_uuid = stmt_col_id(q, 4);
+	b->identity = stmt_col_id(q, 5);
 	b->oneshot = stmt_col_int(q, 6) != 0;
 	b->status = (enum batch_status)stmt_col_int(q, 7);
-	b->user = col_text(q, 8);
-	b->base_url = col_text(q, 9);
-	b->endpoint = col_text(q, 10);
-	b->model = col_text(q, 11);
-	b->key_ref = col_text(q, 12);
-	b->key_header = col_text(q, 13);
-	b->headers = col_text(q, 14);
-	b->metadata = col_text(q, 15);
+	b->user = stmt_col_copy(q, 8);
+	b->base_url = stmt_col_copy(q, 9);
+	b->endpoint = stmt_col_copy(q, 10);
+	b->model = stmt_col_copy(q, 11);
+	b->key_ref = stmt_col_copy(q, 12);
+	b->key_header = stmt_col_copy(q, 13);
+	b->headers = stmt_col_copy(q, 14);
+	b->metadata = stmt_col_copy(q, 15);
 	b->priority = stmt_col_int(q, 16);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		*numbers[i] = stmt_col_int(q, 18 + (int)i);
@@ -63,7 +46,7 @@ int batchload_first(struct stmt *q, struct batch *out, struct id *second, struct
 		return rc <= 0 ? rc : -1;
 	rc = stmt_step(q, e);
 	if (rc > 0)
-		*second = col_id(q, 1);
+		*second = stmt_col_id(q, 1);
 	return rc < 0 ? -1 : rc + 1;
 }
 

@@ -54,13 +54,6 @@ const char *dataset_label(const struct dataset *d, char *buf)
 	return buf;
 }
 
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
 void dataset_read(struct stmt *q, struct dataset *d)
 {
 	struct span uuid = stmt_col(q, 1);
@@ -69,10 +62,10 @@ void dataset_read(struct stmt *q, struct dataset *d)
 	d->id = stmt_col_int(q, 0);
 	if (uuid.n == ID_BYTES)
 		memcpy(d->uuid.b, uuid.p, ID_BYTES);
-	d->name = col_text(q, 2);
-	d->user = col_text(q, 3);
+	d->name = stmt_col_copy(q, 2);
+	d->user = stmt_col_copy(q, 3);
 	d->paused = stmt_col_int(q, 4) != 0;
-	d->modified_by = col_text(q, 5);
+	d->modified_by = stmt_col_copy(q, 5);
 	d->modified_us = stmt_col_int(q, 6);
 	d->active_us = stmt_col_int(q, 7);
 	d->products = stmt_col_int(q, 8);
@@ -224,10 +217,10 @@ int dataset_texts(struct db *db, int64_t id, struct dataset_texts *out, struct e
 	dataset_texts_release(out);
 	if (rc <= 0)
 		return rc;
-	out->extra = col_text(&q, 0);
-	out->params = col_text(&q, 1);
-	out->dir = col_text(&q, 2);
-	out->words = col_text(&q, 3);
+	out->extra = stmt_col_copy(&q, 0);
+	out->params = stmt_col_copy(&q, 1);
+	out->dir = stmt_col_copy(&q, 2);
+	out->words = stmt_col_copy(&q, 3);
 	return 1;
 }
 

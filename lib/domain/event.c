@@ -72,22 +72,6 @@ static void free_page(struct page **p)
 	free(*p);
 }
 
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
-static bool col_id(struct stmt *q, int i, struct id *out)
-{
-	struct span v = stmt_col(q, i);
-
-	if (v.n == ID_BYTES)
-		memcpy(out->b, v.p, ID_BYTES);
-	return v.n == ID_BYTES;
-}
-
 static const char *state_of_column(struct stmt *q, int i, bool product)
 {
 	static const char *const datasets[] = { [EVENT_ACTIVE] = "active", [EVENT_PAUSED] = "paused" };
@@ -102,15 +86,16 @@ static void read_row(struct stmt *q, struct row *r)
 {
 	bool product = !stmt_col_null(q, 9);
 
-	*r = (struct row){ .id = stmt_col_int(q, 0), .user = col_text(q, 2),
-			   .command = col_text(q, 3), .product = col_text(q, 4) };
+	*r = (struct row){ .id = stmt_col_int(q, 0), .user = stmt_col_copy(q, 2),
+			   .command = stmt_col_copy(q, 3), .product = stmt_col_copy(q, 4) };
 	r->v = (struct event){
 		.at_us = stmt_col_int(q, 1), .user = r->user, .command = r->command,
 		.product = r->product, .old = state_of_column(q, 6, product),
 		.new = state_of_column(q, 7, product),
 	};
-	col_id(q, 5, &r->v.product_uuid);
-	r->v.has_run = col_id(q, 8, &r->v.run_id);
+	r->v.product_uuid = stmt_col_id(q, 5);
+	r->v.has_run = !stmt_col_null(q, 8);
+	r->v.run_id = stmt_col_id(q, 8);
 }
 
 static int read_page(struct db *db, int query, int64_t after, int64_t of, struct page *p,

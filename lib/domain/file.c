@@ -86,33 +86,18 @@ char *file_id_text(struct id uuid, char *buf)
 	return buf;
 }
 
-static struct id col_id(struct stmt *q, int i)
-{
-	struct id v = { { 0 } };
-	struct span bytes = stmt_col(q, i);
-	if (bytes.n == ID_BYTES)
-		memcpy(v.b, bytes.p, ID_BYTES);
-	return v;
-}
-
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
 static void fill(struct file *f, struct stmt *q)
 {
 	file_release(f);
 	f->id = stmt_col_int(q, 0);
-	f->uuid = col_id(q, 1);
-	f->name = col_text(q, 2);
-	f->filename = col_text(q, 3);
+	f->uuid = stmt_col_id(q, 1);
+	f->name = stmt_col_copy(q, 2);
+	f->filename = stmt_col_copy(q, 3);
 	f->bytes = stmt_col_int(q, 4);
 	f->requests = stmt_col_int(q, 5);
-	f->hash = col_id(q, 6);
+	f->hash = stmt_col_id(q, 6);
 	f->created_ms = stmt_col_int(q, 7);
-	f->user = col_text(q, 8);
+	f->user = stmt_col_copy(q, 8);
 	f->automatic = stmt_col_int(q, 9);
 	f->deleted = stmt_col_int(q, 10);
 }
@@ -161,7 +146,7 @@ int file_find(struct db *db, const char *operand, struct file *out, struct err *
 		return rc < 0 ? -1 : not_found(r.text, e);
 	fill(out, &q);
 	rc = stmt_step(&q, e);
-	return rc > 0 ? ambiguous(r.text, out->uuid, col_id(&q, 1), e) : rc;
+	return rc > 0 ? ambiguous(r.text, out->uuid, stmt_col_id(&q, 1), e) : rc;
 }
 
 int file_get(struct db *db, int64_t id, struct file *out, struct err *e)
@@ -402,7 +387,7 @@ int file_check_delete(struct db *db, int64_t id, struct err *e)
 	if (rc <= 0)
 		return rc;
 	err_set(e, ERR_STATE, "%s is needed by batch_%s, which is not finished",
-		file_id_text(col_id(&q, 0), text), id_hex(col_id(&q, 1), hex));
+		file_id_text(stmt_col_id(&q, 0), text), id_hex(stmt_col_id(&q, 1), hex));
 	return err_hint(e, "cancel the batch first, or wait for it");
 }
 
@@ -451,7 +436,7 @@ static int find_loose(struct db *db, int index, struct loose_list *l, struct err
 			continue;
 		if ((l->n & (l->n - 1)) == 0)
 			l->v = mem_resize(l->v, l->n ? l->n * 2 : 1, sizeof(*l->v));
-		l->v[l->n++] = (struct loose){ stmt_col_int(&q, 0), col_id(&q, 1) };
+		l->v[l->n++] = (struct loose){ stmt_col_int(&q, 0), stmt_col_id(&q, 1) };
 	}
 	return rc;
 }

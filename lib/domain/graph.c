@@ -8,21 +8,11 @@
 #include "base/safe.h"
 #include "domain/dag.h"
 
-enum { BLOCK = 1 << 16, SHOWN = 60 };
-
-struct graph_block {
-	struct graph_block *next;
-	size_t used, cap;
-	char bytes[];
-};
+enum { SHOWN = 60 };
 
 void graph_release(struct graph *g)
 {
-	while (g->blocks) {
-		struct graph_block *next = g->blocks->next;
-		free(g->blocks);
-		g->blocks = next;
-	}
+	arena_release(&g->texts);
 	free(g->nodes);
 	free(g->edges);
 	free(g->first);
@@ -47,22 +37,7 @@ void graph_edge(struct graph *g, uint32_t parent, uint32_t child)
 
 struct span graph_keep(struct graph *g, struct span v)
 {
-	struct graph_block *b = g->blocks;
-
-	if (!v.p)
-		return v;
-	if (!b || b->cap - b->used < v.n) {
-		size_t cap = v.n > BLOCK ? v.n : BLOCK;
-		b = mem_alloc(sizeof *b + cap);
-		b->cap = cap;
-		b->next = g->blocks;
-		g->blocks = b;
-	}
-	char *to = b->bytes + b->used;
-	if (v.n > 0)
-		memcpy(to, v.p, v.n);
-	b->used += v.n;
-	return (struct span){ to, v.n };
+	return arena_keep(&g->texts, v);
 }
 
 /* --- order */

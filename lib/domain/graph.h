@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "domain/state.h"
@@ -45,7 +46,7 @@ struct graph {
 	uint32_t *order;           /* all nodes, parents before children */
 	uint32_t *parents;         /* how many each has */
 	uint32_t n_levels;
-	struct graph_block *blocks;
+	struct arena texts;
 };
 
 #define GRAPH_INIT { .nodes = NULL }

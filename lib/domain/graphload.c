@@ -19,15 +19,6 @@ static const char *const texts[] = {
 };
 const struct stmt_set graphload_sql = { "graphload", texts, ARRAY_LEN(texts) };
 
-static bool col_id(struct stmt *q, int i, struct id *out)
-{
-	struct span v = stmt_col(q, i);
-
-	if (v.n == ID_BYTES)
-		memcpy(out->b, v.p, ID_BYTES);
-	return v.n == ID_BYTES;
-}
-
 /* As long as so far, for as many as are left; whole seconds. */
 static int64_t left_of(const struct graph_node *v, int64_t since_ms, int64_t now_ms)
 {
@@ -43,13 +34,14 @@ static void read_node(struct stmt *q, struct graph *g, int64_t now_ms)
 {
 	struct graph_node *v = graph_node(g);
 
-	col_id(q, 1, &v->id);
+	v->id = stmt_col_id(q, 1);
 	v->name = graph_keep(g, stmt_col(q, 2));
 	v->version = graph_keep(g, stmt_col(q, 3));
 	v->compute = state_compute(stmt_col(q, 4));
 	v->eager = stmt_col_int(q, 5) != 0;
 	v->state = (enum state)stmt_col_int(q, 6);
-	v->has_run = col_id(q, 7, &v->run);
+	v->has_run = !stmt_col_null(q, 7);
+	v->run = stmt_col_id(q, 7);
 	v->since_us = stmt_col_int(q, 8);
 	v->link = graph_keep(g, stmt_col(q, 9));
 	v->has_batch = !stmt_col_null(q, 11);

@@ -10,21 +10,11 @@
 #include "domain/ref.h"
 #include "domain/state.h"
 
-enum { BLOCK = 1 << 16, SHOWN = 100 };
-
-struct plan_block {
-	struct plan_block *next;
-	size_t used, cap;
-	char bytes[];
-};
+enum { SHOWN = 100 };
 
 void plan_release(struct plan *p)
 {
-	while (p->blocks) {
-		struct plan_block *next = p->blocks->next;
-		free(p->blocks);
-		p->blocks = next;
-	}
+	arena_release(&p->texts);
 	free(p->file);
 	free(p->dir);
 	str_release(&p->text);
@@ -34,25 +24,6 @@ void plan_release(struct plan *p)
 	idmap_free(p->by_id);
 	params_release(&p->params);
 	*p = (struct plan)PLAN_INIT;
-}
-
-/* A copy that lives as long as the plan. */
-static struct span keep(struct plan *p, struct span v)
-{
-	struct plan_block *b = p->blocks;
-
-	if (!b || b->cap - b->used < v.n) {
-		size_t cap = v.n > BLOCK ? v.n : BLOCK;
-		b = mem_alloc(sizeof *b + cap);
-		b->cap = cap;
-		b->next = p->blocks;
-		p->blocks = b;
-	}
-	char *to = b->bytes + b->used;
-	if (v.n > 0)
-		memcpy(to, v.p, v.n);
-	b->used += v.n;
-	return (struct span){ to, v.n };
 }
 
 /* --- reading */
@@ -72,7 +43,7 @@ static int take_string(struct plan *p, const struct fields *f, const char *membe
 	*out = (struct span){ json.p + 1, json.n - 2 };
 	if (rc > 0 || !json_plain(*out)) {
 		json_string(rc > 0 ? str_span(&replaced) : json, &text);
-		*out = keep(p, (struct span){ str_z(&text), text.n });
+		*out = arena_keep(&p->texts, (struct span){ str_z(&text), text.n });
 	}
 	if (memchr(out->p, '\0', out->n))
 		return fields_error(f, member, e, "has a NUL character");
@@ -94,7 +65,7 @@ static int take_json(struct plan *p, const struct fields *f, const char *member,
 	if (rc < 0)
 		return -1;
 	json_compact(rc > 0 ? str_span(&replaced) : json, &compact);
-	*out = rc > 0 || compact.n != json.n ? keep(p, str_span(&compact)) : json;
+	*out = rc > 0 || compact.n != json.n ? arena_keep(&p->texts, str_span(&compact)) : json;
 	return 0;
 }
 
@@ -244,7 +215,7 @@ static int name_dataset(struct plan *p, const struct plan_options *o, struct err
 
 	if (o->dataset) {
 		p->has_id = id_from_uuid(span_of(o->dataset), &p->id);
-		p->name = p->has_id ? SPAN_NONE : keep(p, span_of(o->dataset));
+		p->name = p->has_id ? SPAN_NONE : arena_keep(&p->texts, span_of(o->dataset));
 		return p->has_id ? 0 : ref_check_name(o->dataset, e) < 0 ? err_wrap(e, "--dataset") : 0;
 	}
 	if (!p->has_id && !p->name.p) {

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/idmap.h"
@@ -52,7 +53,7 @@ struct plan {
 	char *dir;                 /* of the file; where its commands run */
 	bool has_dir;              /* false: it came from standard input, dir is the process's */
 	struct str text;
-	struct plan_block *blocks; /* texts that do not stand in `text` as they are */
+	struct arena texts;  /* texts that do not stand in `text` as they are */
 	bool has_id;
 	struct id id;              /* of the dataset, if has_id */
 	struct span name;          /* of the dataset; SPAN_NONE: none */

@@ -57,41 +57,26 @@ bool product_has_batch(const struct product *p)
 	return p->batch > 0 && p->resume != PRODUCT_AFRESH;
 }
 
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
-static bool col_id(struct stmt *q, int i, struct id *out)
-{
-	struct span v = stmt_col(q, i);
-
-	if (v.n == ID_BYTES)
-		memcpy(out->b, v.p, ID_BYTES);
-	return v.n == ID_BYTES;
-}
-
 static void read_row(struct stmt *q, struct product *p)
 {
 	product_release(p);
 	p->id = stmt_col_int(q, 0);
 	p->dataset = stmt_col_int(q, 1);
-	col_id(q, 2, &p->uuid);
-	p->name = col_text(q, 3);
-	p->version = col_text(q, 4);
+	p->uuid = stmt_col_id(q, 2);
+	p->name = stmt_col_copy(q, 3);
+	p->version = stmt_col_copy(q, 4);
 	p->compute = state_compute(stmt_col(q, 5));
 	p->eager = stmt_col_int(q, 6) != 0;
 	p->state = (enum state)stmt_col_int(q, 7);
 	p->parents_left = stmt_col_int(q, 8);
-	p->has_run = col_id(q, 9, &p->run_id);
+	p->has_run = !stmt_col_null(q, 9);
+	p->run_id = stmt_col_id(q, 9);
 	p->worker = stmt_col_int(q, 10);
 	p->batch = stmt_col_int(q, 11);
 	p->resume = (enum product_resume)stmt_col_int(q, 12);
-	p->held = col_text(q, 13);
+	p->held = stmt_col_copy(q, 13);
 	p->since_us = stmt_col_int(q, 14);
-	p->modified_by = col_text(q, 15);
+	p->modified_by = stmt_col_copy(q, 15);
 	p->modified_us = stmt_col_int(q, 16);
 }
 
@@ -289,10 +274,10 @@ int product_texts(struct db *db, int64_t id, struct product_texts *out, struct e
 	product_texts_release(out);
 	if (rc <= 0)
 		return rc;
-	out->passthrough = col_text(&q, 0);
-	out->extra = col_text(&q, 1);
-	out->link = col_text(&q, 2);
-	out->passback = col_text(&q, 3);
+	out->passthrough = stmt_col_copy(&q, 0);
+	out->extra = stmt_col_copy(&q, 1);
+	out->link = stmt_col_copy(&q, 2);
+	out->passback = stmt_col_copy(&q, 3);
 	return 1;
 }
 

@@ -106,13 +106,6 @@ static void *grow(void *v, uint32_t n, size_t size)
 	return (n & (n - 1)) == 0 ? mem_resize(v, n ? 2 * (size_t)n : 1, size) : v;
 }
 
-static char *col_text(struct stmt *q, int i)
-{
-	struct span v = stmt_col(q, i);
-
-	return v.p ? mem_copy(v.p, v.n) : NULL;
-}
-
 /* What names a row. */
 struct place {
 	struct span model, origin, key;
@@ -151,7 +144,7 @@ static uint32_t bucket_row(struct queue *q, struct stmt *s)
 	r->hold_ms = stmt_col_int(s, 4);
 	if (r->hold_ms > q->now_ms + HOLD_MAX_MS)
 		r->hold_ms = q->now_ms + HOLD_MAX_MS;
-	r->hold_why = col_text(s, 5);
+	r->hold_why = stmt_col_copy(s, 5);
 	r->cap = stmt_col_int(s, 6);
 	r->rate_ms = stmt_col_int(s, 7) / 1000;
 	r->tokens_ms = stmt_col_int(s, 8) / 1000;
@@ -203,7 +196,7 @@ static int load_queues(struct queue *q, struct err *e)
 			.id = stmt_col_int(&s, 0), .batch = stmt_col_int(&s, 1),
 			.pending = stmt_col_int(&s, 3), .retrying = stmt_col_int(&s, 4),
 			.row = row, .status = (enum batch_status)stmt_col_int(&s, 10),
-			.user = col_text(&s, 9),
+			.user = stmt_col_copy(&s, 9),
 		};
 		q->items = grow(q->items, (uint32_t)q->n_items, sizeof *q->items);
 		q->items[q->n_items++] = it;

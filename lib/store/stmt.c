@@ -134,6 +134,23 @@ bool stmt_col_null(struct stmt *q, int i)
 	return sqlite3_column_type(q->handle, i) == SQLITE_NULL;
 }
 
+char *stmt_col_copy(struct stmt *q, int i)
+{
+	struct span v = stmt_col(q, i);
+
+	return v.p ? mem_copy(v.p, v.n) : NULL;
+}
+
+struct id stmt_col_id(struct stmt *q, int i)
+{
+	struct span v = stmt_col(q, i);
+	struct id id = { { 0 } };
+
+	if (v.n == ID_BYTES)
+		memcpy(id.b, v.p, ID_BYTES);
+	return id;
+}
+
 int64_t stmt_last_rowid(struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);

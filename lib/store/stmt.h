@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/db.h"
@@ -63,6 +64,8 @@ int stmt_run(struct stmt *q, struct err *e) MUST_CHECK;
 int64_t stmt_col_int(struct stmt *q, int i);
 struct span stmt_col(struct stmt *q, int i); /* NULL gives SPAN_NONE */
 bool stmt_col_null(struct stmt *q, int i);
+char *stmt_col_copy(struct stmt *q, int i); /* to be freed; NULL gives NULL */
+struct id stmt_col_id(struct stmt *q, int i); /* NULL gives zeros */
 
 int64_t stmt_last_rowid(struct db *db);
 

@@ -66,6 +66,8 @@ static void values(void)
 	CHECK(span_eq(stmt_col(&q, 1), SPAN_LIT("a\0b")), "so does a text with NUL");
 	CHECK(span_eq(stmt_col(&q, 2), SPAN_LIT("\xff\0\x01")), "so do bytes");
 	CHECK(!stmt_col_null(&q, 2), "which are not NULL");
+	char *copy CLEANUP(mem_cleanup) = stmt_col_copy(&q, 1);
+	CHECK(memcmp(copy, "a\0b", 4) == 0, "a copy has them all, and a NUL behind");
 	CHECK_INT(stmt_step(&q, &e), 0, "the end is 0");
 
 	stmt_again(&q);
@@ -80,6 +82,8 @@ static void values(void)
 	stmt_int(&q, 1, two + 1);
 	CHECK_INT(stmt_step(&q, &e), 1, "a third");
 	CHECK(stmt_col_null(&q, 1) && !stmt_col(&q, 1).p, "SPAN_NONE is NULL and back");
+	CHECK(!stmt_col_copy(&q, 1), "a copy of NULL is none");
+	CHECK(id_eq(stmt_col_id(&q, 1), (struct id){ { 0 } }), "as an id it is zeros");
 	CHECK(stmt_col_null(&q, 2) && !stmt_col(&q, 2).p, "bytes at NULL are NULL");
 
 	stmt_again(&q);
