@@ -44,13 +44,6 @@ struct run_opts {
 	&(o).key_header, &(header_list), &(o).priority, &(o).reuse_ms, &(o).window_ms
 
 #define RUN_OPTS(a) \
-	{ .kind = OPT_FLAG, .letter = 'n', .name = "dry-run", .dst = &(a).dry_run, \
-	  .help = "send nothing: say what would be sent and what it may cost" }, \
-	{ .kind = OPT_TEXT, .name = "prices", .dst = &(a).prices, .arg = "FILE", \
-	  .help = "what models cost, in JSON" }, \
-	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &(a).max_cost_micro, .arg = "USD", \
-	  .help = "with --prices: stop before more than that is spent", \
-	  .min = 1, .max = 9000000000000 }, \
 	{ .kind = OPT_TEXT, .letter = 'i', .name = "input", .dst = &(a).input, .arg = "FILE", \
 	  .help = "one shot: import this file (- is stdin), send it, write the results" }, \
 	{ .kind = OPT_TEXT, .letter = 'o', .name = "output", .dst = &(a).output, .arg = "FILE", \
@@ -61,6 +54,8 @@ struct run_opts {
 	  .help = "with -i: send everything anew, also what was sent before" }, \
 	{ .kind = OPT_FLAG, .name = "retry-failed", .dst = &(a).retry_failed, \
 	  .help = "with -i: when the batch has ended, send what failed once more" }, \
+	{ .kind = OPT_FLAG, .letter = 'n', .name = "dry-run", .dst = &(a).dry_run, \
+	  .help = "send nothing: say what would be sent and what it may cost" }, \
 	{ .kind = OPT_INT, .letter = 'j', .name = "jobs", .dst = &(a).jobs, .arg = "N", \
 	  .help = "requests in flight at once", .dflt = "16", .env = "FSL_JOBS", \
 	  .min = 1, .max = 10000 }, \
@@ -68,29 +63,32 @@ struct run_opts {
 	  .help = "jobs=N, rate=N/s, tokens=N/m of a model, over all workers; * is any other" }, \
 	{ .kind = OPT_FLAG, .name = "no-adaptive", .dst = &(a).no_adaptive, \
 	  .help = "do not halve a model's limit when the server answers 429 or 529" }, \
-	{ .kind = OPT_FLAG, .name = "no-hold", .dst = &(a).no_hold, \
-	  .help = "go on sending to a server that is down" }, \
-	{ .kind = OPT_FLAG, .name = "no-guard", .dst = &(a).no_guard, \
-	  .help = "go on with a batch whose first 20 requests all failed in the same way" }, \
-	{ .kind = OPT_DURATION, .name = "give-up-after", .dst = &(a).give_up_ms, .arg = "DUR", \
-	  .help = "how long a server that is down is tried", .dflt = "10m; with --forever for ever", \
-	  .min = 1000, .max = 604800000 }, \
 	{ .kind = OPT_DURATION, .name = "max-time", .dst = &(a).max_time_ms, .arg = "DUR", \
 	  .help = "stop after that time", .min = 1, .max = 31536000000 }, \
 	{ .kind = OPT_INT, .name = "max-requests", .dst = &(a).max_requests, .arg = "N", \
 	  .help = "stop after sending so many requests", .min = 1, .max = 1000000000000 }, \
-	{ .kind = OPT_SIZE, .name = "max-buffer", .dst = &(a).max_buffer, .arg = "SIZE", \
-	  .help = "bytes of requests and answers in memory; above that nothing is started", \
-	  .dflt = "256M", .min = 65536, .max = 1099511627776 }, \
-	{ .kind = OPT_FLAG, .name = "forever", .dst = &(a).forever, \
-	  .help = "wait for work until a signal; tells a service manager how it is" }, \
+	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(a).max_failed, .arg = "N|P%", \
+	  .help = "exit 0 with up to so many failed requests, stop after one more" }, \
+	{ .kind = OPT_MICRO, .name = "max-cost", .dst = &(a).max_cost_micro, .arg = "USD", \
+	  .help = "with --prices: stop before more than that is spent", \
+	  .min = 1, .max = 9000000000000 }, \
+	{ .kind = OPT_TEXT, .name = "prices", .dst = &(a).prices, .arg = "FILE", \
+	  .help = "what models cost, in JSON" }, \
 	{ .kind = OPT_DURATION, .name = "grace", .dst = &(a).grace_ms, .arg = "DUR", \
 	  .help = "after a signal: how long what is in flight may take", .dflt = "30s", \
 	  .max = 86400000 }, \
-	{ .kind = OPT_TEXT, .name = "max-failed", .dst = &(a).max_failed, .arg = "N|P%", \
-	  .help = "exit 0 with up to so many failed requests, stop after one more" }, \
-	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
-	  .help = "without operands: batches of every user" }, \
+	{ .kind = OPT_DURATION, .name = "give-up-after", .dst = &(a).give_up_ms, .arg = "DUR", \
+	  .help = "how long a server that is down is tried", .dflt = "10m; with --forever for ever", \
+	  .min = 1000, .max = 604800000 }, \
+	{ .kind = OPT_FLAG, .name = "no-hold", .dst = &(a).no_hold, \
+	  .help = "go on sending to a server that is down" }, \
+	{ .kind = OPT_FLAG, .name = "no-guard", .dst = &(a).no_guard, \
+	  .help = "go on with a batch whose first 20 requests all failed in the same way" }, \
+	{ .kind = OPT_FLAG, .name = "forever", .dst = &(a).forever, \
+	  .help = "wait for work until a signal; tells a service manager how it is" }, \
+	{ .kind = OPT_SIZE, .name = "max-buffer", .dst = &(a).max_buffer, .arg = "SIZE", \
+	  .help = "bytes of requests and answers in memory; above that nothing is started", \
+	  .dflt = "256M", .min = 65536, .max = 1099511627776 }, \
 	{ .kind = OPT_CHOICE, .name = "exclusive", .dst = &(a).exclusive, \
 	  .arg = "fail|skip|wait", .choices = run_exclusive, .bare = "fail", \
 	  .help = "if another worker lives on the state file: exit 75, or exit 0 without a " \
@@ -99,6 +97,8 @@ struct run_opts {
 	  .help = "run the commands of plans too" }, \
 	{ .kind = OPT_FLAG, .name = "no-plans", .dst = &(a).no_plans, \
 	  .help = "start no data products" }, \
+	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \
+	  .help = "without operands: batches of every user" }, \
 	{ .kind = OPT_FLAG, .name = "workers", .dst = &(a).workers, \
 	  .help = "list the workers that live, and exit" }, \
 	{ .kind = OPT_FLAG, .name = "fusillade-headers", .dst = &(a).labels, \
