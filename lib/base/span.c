@@ -40,3 +40,11 @@ bool span_is_nocase(struct span a, const char *z)
 			return false;
 	return true;
 }
+
+struct span span_last_line(struct span v)
+{
+	while (v.n > 0 && v.p[v.n - 1] && strchr("\r\n\t ", v.p[v.n - 1]))
+		v.n--;
+	const char *lf = v.n > 0 ? memrchr(v.p, '\n', v.n) : NULL;
+	return lf ? (struct span){ lf + 1, v.n - (size_t)(lf + 1 - v.p) } : v;
+}

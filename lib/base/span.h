@@ -21,5 +21,8 @@ bool span_eq(struct span a, struct span b);
 bool span_is(struct span a, const char *z);
 bool span_starts(struct span a, const char *z);
 bool span_is_nocase(struct span a, const char *z); /* ASCII only */
+/* The last line with anything but blanks and line breaks in it, without those
+ * at its end; empty if there is none. */
+struct span span_last_line(struct span v);
 
 #endif

@@ -2,12 +2,13 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
 #include "store/side.h"
 
-enum { PARENTS_SHOWN = 3, SHOWN = 40 };
+enum { PARENTS_SHOWN = 3, SHOWN = 40, SAID = 200, LINK_SHOWN = 120 };
 
 enum { Q_BLOCKING, Q_WORKER, Q_BATCH };
 static const char *const texts[] = {
@@ -76,22 +77,88 @@ static int queued(struct db *db, const struct product *p, struct str *out, struc
 	return 0;
 }
 
-static int failed(struct db *db, const struct product *p, struct str *out, struct err *e)
+/* Its batch, if that is what failed: 1; 0: it is not. */
+static int failed_batch(struct db *db, const struct product *p, struct str *out, struct err *e)
 {
 	char count[NUM_BUF], total[NUM_BUF];
 
-	if (!product_has_batch(p)) {
-		str_addz(out, "was reported as failed: fletcher-plan retry runs it again");
+	if (!product_has_batch(p))
 		return 0;
-	}
 	STMT(q, db, &reason_sql, Q_BATCH);
 	stmt_int(&q, 1, p->batch);
 	int rc = stmt_step(&q, e);
-	if (rc > 0)
-		str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
-			 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
-			 safe_show(stmt_col(&q, 0), SHOWN));
-	return rc < 0 ? -1 : 0;
+	if (rc <= 0 || stmt_col_int(&q, 1) == 0)
+		return rc < 0 ? -1 : 0;
+	str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
+		 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
+		 safe_show(stmt_col(&q, 0), SHOWN));
+	return 1;
+}
+
+/* A member of an object, SPAN_NONE if there is none or it is null. */
+static struct span member(struct span object, const char *name)
+{
+	struct span key, value;
+	size_t pos = 0;
+
+	while (json_type(object) == JSON_OBJECT && json_each(object, &pos, &key, &value))
+		if (span_is(key, name) && json_type(value) != JSON_NULL)
+			return value;
+	return SPAN_NONE;
+}
+
+/* Appends a string as it is, of several lines the last; anything else as JSON. */
+static void say(struct str *out, struct span value)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (json_type(value) == JSON_STRING)
+		json_string(value, &text);
+	else
+		json_compact(value, &text);
+	struct span v = span_last_line(str_span(&text));
+	if (v.n > 0)
+		str_addf(out, "%s%s", out->n > 0 ? ": " : "", safe_show(v, SAID));
+}
+
+/* What stands in the passback of a failure: {"error":"exit status 5","stderr":"…"}
+ * of a command, {"error":{"message":"…"}} as servers say it, "message", or
+ * whatever else. */
+static void say_passback(struct str *out, struct span passback)
+{
+	struct span error = member(passback, "error"), message = member(passback, "message"),
+		    heard = member(passback, "stderr");
+	struct span inner = error.n ? member(error, "message") : SPAN_NONE;
+
+	if (!error.n && !message.n) {
+		if (json_type(passback) != JSON_NULL && !span_is(passback, "{}"))
+			say(out, passback);
+		return;
+	}
+	say(out, inner.n ? inner : error.n ? error : message);
+	if (heard.n && json_type(heard) == JSON_STRING)
+		say(out, heard);
+}
+
+static int failed(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	struct product_texts t CLEANUP(product_texts_release) = { 0 };
+	struct str said CLEANUP(str_release) = STR_INIT;
+	struct json_error je;
+	int rc = failed_batch(db, p, out, e);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (product_texts(db, p->id, &t, e) < 0)
+		return -1;
+	if (t.passback && json_scan(span_of(t.passback), NULL, NULL, &je) == 0)
+		say_passback(&said, span_of(t.passback));
+	if (said.n == 0)
+		str_addz(&said, "was reported as failed: fletcher-plan retry runs it again");
+	str_addspan(out, str_span(&said));
+	if (t.link && *t.link)
+		str_addf(out, " (%s)", safe_show(span_of(t.link), LINK_SHOWN));
+	return 0;
 }
 
 int reason_text(struct db *db, const struct dataset *d, const struct product *p,

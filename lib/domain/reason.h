@@ -11,7 +11,8 @@
 extern const struct stmt_set reason_sql;
 
 /* Appends "waits for extract (running), load (failed)"; nothing when there is
- * nothing to say. */
+ * nothing to say.  One line, safe for terminals: of what a command, a person or
+ * another system has said of a failure the telling part, shortened. */
 int reason_text(struct db *db, const struct dataset *d, const struct product *p,
 		struct str *out, struct err *e) MUST_CHECK;
 

@@ -37,15 +37,6 @@ static void tell_end(const struct child *c, const struct passthrough *pass, char
 	}
 }
 
-/* The last line of standard error that is not empty. */
-static struct span last_line(struct span v)
-{
-	while (v.n > 0 && strchr("\r\n ", v.p[v.n - 1]))
-		v.n--;
-	const char *lf = v.n ? memrchr(v.p, '\n', v.n) : NULL;
-	return lf ? (struct span){ lf + 1, v.n - (size_t)(lf + 1 - v.p) } : v;
-}
-
 bool passback_command(const struct child *c, const struct passthrough *pass, const char *label,
 		      struct str *out)
 {
@@ -53,7 +44,7 @@ bool passback_command(const struct child *c, const struct passthrough *pass, con
 	int status;
 	enum child_how how = child_how(c, &status);
 	bool good = how == CHILD_EXITED && status == 0;
-	struct span tail = child_tail(c), line = last_line(tail);
+	struct span tail = child_tail(c), line = span_last_line(tail);
 
 	tell_end(c, pass, text, sizeof text);
 	str_reset(out);

@@ -165,6 +165,7 @@ like "$(passback loud work)" 'it wrote more than 64' "is killed as well"
 one bad_exit exec '{"argv":["sh","-c","echo no such page >&2; exit 5"]}'
 status_is 1 "one that fails" fsl-run --allow-exec bad_exit
 like "$(cat err)" 'bad_exit/work failed: sh: exit status 5: no such page' "stderr says how"
+is "$(why bad_exit work)" "exit status 5: no such page" "and so does why"
 one nothing exec '{"argv":["no-such-program"]}'
 status_is 4 "a program that is not there" fsl-run --allow-exec nothing
 like "$(why nothing)" 'there is no program no-such-program' "keeps it queued, with the reason"
@@ -175,6 +176,7 @@ printf '{"custom_id":"a","url":"/v1/x"}\n{"custom_id":"a","url":"/v1/x"}\n' >dou
 one double batch '{"file":"double.jsonl"}'
 status_is 1 "lines that are bad" fsl-run double
 like "$(passback double work)" 'line 2:14.*was used on line 1' "fail with the place"
+like "$(why double work)" '^line 2:14: .*was used on line 1' "which why tells"
 one strict batch '{"file":"double.jsonl","max_faild":3}'
 status_is 4 "a member that is not known" fsl-run strict
 like "$(why strict)" 'passthrough.max_faild: is not known' "is named"

@@ -20,6 +20,55 @@ static const char *why(const char *product)
 	return text;
 }
 
+/* What z gave back, and its link (NULL: none). */
+static void give_back(const char *passback, const char *link)
+{
+	sqlite3_stmt *s = rows_prepare(p.raw, "INSERT OR REPLACE INTO product_texts (id, passback, link)"
+				       " SELECT id, ?1, ?2 FROM data_products WHERE name = 'z'", NULL, 0);
+
+	sqlite3_bind_text(s, 1, passback, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, link, -1, SQLITE_STATIC);
+	rows_must(sqlite3_step(s) == SQLITE_DONE, "product_texts", sqlite3_errmsg(p.raw));
+	sqlite3_finalize(s);
+}
+
+/* A failure that has no batch: what was given back tells why. */
+static void said(void)
+{
+	static const struct { const char *passback, *want, *rule; } cases[] = {
+		{ "{\"exit_status\":5,\"error\":\"exit status 5\",\"stderr\":\"Traceback:\\n  x\\nno\\tsuch page\\r\\n\\n\"}",
+		  "exit status 5: no\\x09such page", "a command: how it ended, and its last words" },
+		{ "{\"exit_status\":null,\"error\":\"signal 9\",\"stderr\":\"\"}", "signal 9",
+		  "one that said nothing" },
+		{ "{\"error\":\"line 2:14: bad\"}", "line 2:14: bad", "an error of ours" },
+		{ "{\"error\":{\"code\":7,\"message\":\"no \\u001b[31mrows\"},\"stderr\":4}",
+		  "no \\x1b[31mrows", "an error as servers write it, safe to print" },
+		{ "{\"error\":null,\"message\":\"too late\"}", "too late", "a message" },
+		{ "{\"error\":{\"code\": 7}}", "{\"code\":7}", "an error without one" },
+		{ "{\"rows\": 0, \"note\":\"\\u202e\"}", "{\"rows\":0,\"note\":\"\\u202e\"}",
+		  "whatever else it is" },
+		{ "\"disk full\\n\"", "disk full", "a text" },
+		{ "null", "was reported as failed: fletcher-plan retry runs it again", "nothing" },
+		{ "{}", "was reported as failed: fletcher-plan retry runs it again", "an empty object" },
+		{ "{\"error\":\"  \\n\"}", "was reported as failed: fletcher-plan retry runs it again",
+		  "an empty error" },
+	};
+	char text[300], want[300];
+
+	plans_publish(&p, "plan", "z", "");
+	rows_must(plans_update(&p, "plan", "z=failed") == 0, "update", p.e.msg);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		give_back(cases[i].passback, NULL);
+		CHECK_STR(why("z"), cases[i].want, "%s", cases[i].rule);
+	}
+	memset(text, 'x', 250);
+	memcpy(text, "\"", 1);
+	memcpy(text + 250, "\"", 2);
+	snprintf(want, sizeof want, "%.200s... (http://h/\\x0a)", text + 1);
+	give_back(text, "http://h/\n");
+	CHECK_STR(why("z"), want, "what is long is cut; its link stands behind it");
+}
+
 int main(void)
 {
 	struct worker w = { 0, 0 };
@@ -61,6 +110,10 @@ int main(void)
 	rows_must(plans_do(&p, "clear", "plan", "f") == 0, "clear", p.e.msg);
 	CHECK_STR(why("f"), "the dataset is paused: fletcher-plan unpause goes on", "in a paused dataset");
 	CHECK_STR(why("g"), "is not eager: fletcher-plan trigger starts it", "where a person may do it all the same");
+	ROWS_DO(p.raw, "UPDATE batches SET failed = 0, completed = 3 WHERE id = ?1", batch);
+	CHECK_STR(why("a"), "was reported as failed: fletcher-plan retry runs it again",
+		  "a batch without failures is not why");
+	said();
 	plans_close(&p);
 	return unit_done();
 }

@@ -1,5 +1,6 @@
 #include "base/span.h"
 
+#include "base/mem.h"
 #include "unit.h"
 
 static void spans(void)
@@ -32,8 +33,23 @@ static void spans(void)
 	CHECK(!span_is_nocase(SPAN_NONE, ""), "nocase: absent is not empty");
 }
 
+static void last_lines(void)
+{
+	static const struct { const char *text, *want; } cases[] = {
+		{ "one", "one" }, { "one\ntwo\n", "two" }, { "one\r\n \n\t", "one" }, { " a\n  b", "  b" },
+		{ "", "" }, { "\n \r\n", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		CHECK(span_is(span_last_line(span_of(cases[i].text)), cases[i].want),
+		      "the last line that says something: \"%s\"", cases[i].want);
+	CHECK_INT(span_last_line(SPAN_NONE).n, 0, "nothing has no last line");
+	CHECK_INT(span_last_line(SPAN_LIT("a\n\0")).n, 1, "a NUL is no blank");
+}
+
 int main(void)
 {
 	spans();
+	last_lines();
 	return unit_done();
 }
