@@ -15,11 +15,12 @@ static const struct out_column batch_columns[] = {
 	{ "BATCH_ID", "batch_id", OUT_TEXT }, { "CREATED", "created", OUT_TIME },
 	{ "STATUS", "status", OUT_TEXT }, { "TOTAL", "total", OUT_INT },
 	{ "COMPLETED", "completed", OUT_INT }, { "FAILED", "failed", OUT_INT },
-	{ "NAME", "name", OUT_TEXT }, { 0 },
+	{ "NAME", "name", OUT_TEXT }, { "PRODUCT", "product", OUT_TEXT }, { 0 },
 };
 #define BATCH_CELLS(b, id) \
 	cell_textz(id), cell_time((b)->created_ms), cell_textz(batch_status_text((b)->status)), \
-	cell_int((b)->total), cell_int((b)->completed), cell_int((b)->failed), cell_textz((b)->name)
+	cell_int((b)->total), cell_int((b)->completed), cell_int((b)->failed), cell_textz((b)->name), \
+	cell_textz((b)->product)
 
 /* cancel, retry, delete: the batch and how many of its requests. */
 static const struct out_column change_columns[] = {

@@ -68,7 +68,7 @@ bool batch_terminal(enum batch_status s)
 void batch_release(struct batch *b)
 {
 	char *owned[] = { b->name, b->user, b->base_url, b->endpoint, b->model, b->key_ref,
-			  b->key_header, b->headers, b->metadata };
+			  b->key_header, b->headers, b->metadata, b->product };
 
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);

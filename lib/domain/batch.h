@@ -34,6 +34,8 @@ struct batch {
 	char *key_ref, *key_header;        /* key_header may be NULL */
 	char *headers;   /* JSON array of "Name: value", or NULL */
 	char *metadata;  /* JSON object, or NULL */
+	char *product;   /* "DATASET/PRODUCT", whose newest batch it is, or NULL; the
+			  * former by name, else UUID, so that it ends at the first '/' */
 	int64_t priority;
 	struct send send;
 	int64_t window_ms, expires_ms; /* 0: none */

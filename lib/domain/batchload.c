@@ -4,6 +4,26 @@
 
 #include "base/mem.h"
 
+/* "DATASET/PRODUCT", where a dataset without a name stands with its UUID. */
+static char *col_product(struct stmt *q, int i)
+{
+	struct span v = stmt_col(q, i);
+	const char *slash = v.p ? memchr(v.p, '/', v.n) : NULL;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char uuid[ID_UUID + 1];
+	struct id id;
+
+	if (!slash)
+		return NULL;
+	size_t n = (size_t)(slash - v.p);
+	if (id_from_hex((struct span){ v.p, n }, &id))
+		str_addz(&text, id_uuid(id, uuid));
+	else
+		str_add(&text, v.p, n);
+	str_add(&text, slash, v.n - n);
+	return str_take(&text);
+}
+
 int batchload_row(struct stmt *q, struct batch *b, struct err *e)
 {
 	int64_t *const numbers[] = {
@@ -35,6 +55,7 @@ int batchload_row(struct stmt *q, struct batch *b, struct err *e)
 	b->priority = stmt_col_int(q, 16);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		*numbers[i] = stmt_col_int(q, 18 + (int)i);
+	b->product = col_product(q, 18 + (int)ARRAY_LEN(numbers));
 	return send_read(&b->send, stmt_col(q, 17), e);
 }
 

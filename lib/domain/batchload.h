@@ -14,7 +14,10 @@
 	" headers, metadata, priority, options, window_ms, expires_ms, created_ms," \
 	" in_progress_ms, finalizing_ms, completed_ms, failed_ms, expired_ms, cancelling_ms," \
 	" cancelled_ms, total, pending, retrying, processing, completed, failed, cancelled," \
-	" expired, attempts, input_tokens, cached_tokens, output_tokens, reasoning_tokens" \
+	" expired, attempts, input_tokens, cached_tokens, output_tokens, reasoning_tokens," \
+	/* A name of a dataset is never all hex digits. */ \
+	" (SELECT ifnull(d.name, hex(d.uuid)) || '/' || p.name FROM data_products p" \
+	" CROSS JOIN datasets d ON d.id = p.dataset WHERE p.batch = batches.id LIMIT 1)" \
 	" FROM batches "
 
 /* The current row; what was in *b is released. */

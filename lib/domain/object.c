@@ -1,5 +1,7 @@
 #include "domain/object.h"
 
+#include <string.h>
+
 #include "base/jsonw.h"
 #include "base/mem.h"
 
@@ -112,6 +114,14 @@ static void add_counts(struct jsonw *w, const struct batch *b)
 	jsonw_end(w);
 }
 
+static void add_product(struct jsonw *w, const char *product)
+{
+	const char *slash = product ? strchr(product, '/') : NULL;
+
+	jsonw_kstr(w, "dataset", slash ? (struct span){ product, (size_t)(slash - product) } : SPAN_NONE);
+	jsonw_kstrz(w, "data_product", slash ? slash + 1 : NULL);
+}
+
 static void add_ours(struct jsonw *w, const struct batch *b)
 {
 	jsonw_key(w, "fsl");
@@ -122,8 +132,7 @@ static void add_ours(struct jsonw *w, const struct batch *b)
 	add_counts(w, b);
 	jsonw_kint(w, "attempts", b->attempts);
 	jsonw_kstrz(w, "outcome", batch_outcome(b));
-	jsonw_knull(w, "dataset");
-	jsonw_knull(w, "data_product");
+	add_product(w, b->product);
 	jsonw_end(w);
 }
 

@@ -32,13 +32,13 @@ fsl-run one >/dev/null 2>&1
 # --- list and show
 
 status_is 0 "list" fsl-batch list
-like "$(cat out)" "^$b	[0-9T:Z-]+	completed	6	2	4	one\$" \
-	"BATCH_ID CREATED STATUS TOTAL COMPLETED FAILED NAME, TAB between"
+like "$(cat out)" "^$b	[0-9T:Z-]+	completed	6	2	4	one	-\$" \
+	"BATCH_ID CREATED STATUS TOTAL COMPLETED FAILED NAME PRODUCT, TAB between"
 is "$(fsl-batch list --json | jq -c '[.batch_id, .status, .total, .name]')" \
 	"[\"$b\",\"completed\",6,\"one\"]" "--json"
 is "$(fsl-batch list --columns name,total)" "one	6" "--columns"
 like "$(script -qec 'fsl-batch list --color never' /dev/null </dev/null | head -n 1)" \
-	'^BATCH_ID +CREATED +STATUS +TOTAL +COMPLETED +FAILED +NAME' "a terminal gets a header"
+	'^BATCH_ID +CREATED +STATUS +TOTAL +COMPLETED +FAILED +NAME +PRODUCT' "a terminal gets a header"
 c=$(fsl-batch create in.jsonl)
 is "$(fsl-batch list --columns batch_id | paste -sd' ')" "$c $b" "newest first"
 is "$(fsl-batch list --columns batch_id --limit 1)" "$c" "--limit"

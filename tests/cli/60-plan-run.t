@@ -67,6 +67,10 @@ is "$(fsl-batch results papers/judge | jq -r .custom_id | head -n 3 | tr '\n' ' 
 	"DATASET/PRODUCT is its batch, in the order of the first input"
 is "$(fsl-batch results papers/judge | jq -c 'select(.custom_id == "p7") | .response.body.text.text.n')" 7 \
 	"each step had the output of the one before"
+like "$(fsl-batch show papers/judge | jq -c '.fsl | [.dataset, .data_product]')" '^\["papers","judge"\]$' \
+	"its object names both"
+is "$(fsl-batch list --plain --columns product)" "$(printf 'papers/%s\n' judge summarize extract)" \
+	"so does the list of batches"
 is "$(paths plans/api.log | cut -d/ -f3 | sort | uniq -c | awk '{ print $2 $1 }' | tr '\n' ' ')" \
 	"extract12 judge12 summarize12 " "each request was sent once"
 like "$(passback papers judge)" '^\{"batch":"batch_[0-9a-f]{32}","counts":\{"cancelled":0,"completed":12,' \

@@ -5,11 +5,16 @@
 /* Reading what was written is tested with domain/batch; here is what bad rows
  * and full pages do. */
 
-enum { Q_ALL, Q_SPOIL, Q_BEHIND };
+enum { Q_ALL, Q_SPOIL, Q_BEHIND, Q_DATASET, Q_PRODUCT };
 static const char *const texts[] = {
 	[Q_ALL] = BATCHLOAD_SELECT "WHERE id > ?1 ORDER BY id",
 	[Q_SPOIL] = "UPDATE batches SET options = ?1 WHERE id = 1",
 	[Q_BEHIND] = BATCHLOAD_SELECT "WHERE id = ?1",
+	[Q_DATASET] = "INSERT INTO datasets (id, uuid, name, user, modified_by, modified_us, active_us)"
+		      " VALUES (?1, CAST(randomblob(15) || x'7F' AS BLOB), ?2, 'me', 'me', 1, 1)",
+	[Q_PRODUCT] = "INSERT INTO data_products (id, dataset, uuid, name, version, compute, eager,"
+		      " state, batch, since_us, modified_by, modified_us)"
+		      " VALUES (?1 << 32 | ?2, ?1, randomblob(16), ?3, '1', 'batch', 1, 3, ?2, 1, 'me', 1)",
 };
 static const struct stmt_set set = { "test", texts, ARRAY_LEN(texts) };
 
@@ -64,6 +69,40 @@ static void test_bad_row(struct db *db)
 	CHECK(batch_get(db, 1, &b, &e) < 0 && e.code == ERR_INPUT, "options that are none");
 }
 
+static void add_product(struct db *db, int64_t dataset, const char *name, int64_t batch,
+			const char *product)
+{
+	struct err e = ERR_INIT;
+
+	TX(tx);
+	fixture_must(tx_begin(&tx, db, &e) == 0, "begin", &e);
+	STMT(d, db, &set, Q_DATASET);
+	stmt_int(&d, 1, dataset);
+	stmt_textz(&d, 2, name);
+	fixture_must(stmt_run(&d, &e) == 1, "dataset", &e);
+	STMT(p, db, &set, Q_PRODUCT);
+	stmt_int(&p, 1, dataset);
+	stmt_int(&p, 2, batch);
+	stmt_textz(&p, 3, product);
+	fixture_must(stmt_run(&p, &e) == 1 && tx_commit(&tx, &e) == 0, "product", &e);
+}
+
+/* The data product whose newest batch it is. */
+static void test_product(struct db *db)
+{
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+
+	add_product(db, 1, "papers", 2, "judge/all");
+	add_product(db, 2, NULL, 3, "x");
+	fixture_get(db, 2, &b);
+	CHECK_STR(b.product, "papers/judge/all", "the data product of a batch");
+	fixture_get(db, 3, &b);
+	CHECK(b.product && strlen(b.product) == ID_UUID + 2 && b.product[8] == '-' &&
+	      strcmp(b.product + ID_UUID - 2, "7f/x") == 0, "a dataset without a name has its UUID");
+	fixture_get(db, 4, &b);
+	CHECK_STR(b.product, NULL, "NULL where there is none");
+}
+
 int main(void)
 {
 	struct db *db = fixture_db("state.db");
@@ -73,6 +112,7 @@ int main(void)
 		fixture_batch(db, file);
 	test_page(db);
 	test_first(db);
+	test_product(db);
 	test_bad_row(db);
 	db_close(db);
 	return unit_done();

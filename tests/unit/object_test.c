@@ -90,12 +90,15 @@ static void batches(struct db *db)
 	b.metadata = mem_strdup("{\"k\":\"v\"}");
 	b.model = mem_strdup("m\x1b");
 	b.name = mem_strdup("night");
+	b.product = mem_strdup("papers/a/b\"");
 	str_reset(&out);
 	CHECK(object_batch(db, &b, &out, &e) == 0 && strstr(str_z(&out), "\"outcome\":\"all_failed\""),
 	      "a terminal one has its outcome");
 	CHECK(strstr(str_z(&out), "\"metadata\":{\"k\":\"v\"}"), "metadata as they were given");
 	CHECK(strstr(str_z(&out), "\"model\":\"m\\u001b\"") && strstr(str_z(&out), "\"name\":\"night\""),
 	      "texts are escaped");
+	CHECK(strstr(str_z(&out), "\"dataset\":\"papers\",\"data_product\":\"a/b\\\"\"}}"),
+	      "dataset and data product of a plan's batch: the former has no slash");
 }
 
 int main(void)
