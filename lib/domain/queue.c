@@ -14,7 +14,8 @@
 
 #define QUEUE_SELECT \
 	"SELECT q.id, q.batch, q.bucket, q.pending, q.retrying, q.model, m.name, b.base_url," \
-	" b.key_ref, b.user, b.status FROM batches b CROSS JOIN queues q ON q.batch = b.id" \
+	" b.key_ref, b.user, b.status, (SELECT dataset FROM data_products WHERE batch = b.id" \
+	" AND state IN (1, 2)) FROM batches b CROSS JOIN queues q ON q.batch = b.id" \
 	" CROSS JOIN models m ON m.id = q.model "
 #define BUCKET_SELECT \
 	"SELECT k.id, k.origin, k.key_ref, m.name, k.hold_ms, k.hold_why, k.cap, k.rate_us," \
@@ -62,7 +63,7 @@ struct row {
 
 /* A queue with pending requests. */
 struct item {
-	int64_t id, batch, pending, retrying;
+	int64_t id, batch, dataset, pending, retrying;
 	uint32_t row;
 	char *user;
 	enum batch_status status;
@@ -196,7 +197,7 @@ static int load_queues(struct queue *q, struct err *e)
 			.id = stmt_col_int(&s, 0), .batch = stmt_col_int(&s, 1),
 			.pending = stmt_col_int(&s, 3), .retrying = stmt_col_int(&s, 4),
 			.row = row, .status = (enum batch_status)stmt_col_int(&s, 10),
-			.user = stmt_col_copy(&s, 9),
+			.user = stmt_col_copy(&s, 9), .dataset = stmt_col_int(&s, 11),
 		};
 		q->items = grow(q->items, (uint32_t)q->n_items, sizeof *q->items);
 		q->items[q->n_items++] = it;
@@ -279,7 +280,7 @@ static bool has_worker(const struct queue *q, const struct item *it, struct str 
 	for (int i = 0; i < all->n_workers; i++) {
 		const struct roster_worker *w = &all->workers[i];
 		by_user &= w->batches == NULL;
-		if (!roster_takes(w, it->batch, it->user))
+		if (!roster_takes(w, it->batch, it->dataset, it->user))
 			continue;
 		const struct roster_block *b = roster_block(all, w, it->batch, r->bucket);
 		if (b)

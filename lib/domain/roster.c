@@ -19,6 +19,7 @@ static void free_worker(struct roster_worker *w)
 {
 	free(w->user);
 	free(w->batches);
+	free(w->datasets);
 }
 
 void roster_release(struct roster *r)
@@ -32,17 +33,18 @@ void roster_release(struct roster *r)
 	*r = (struct roster)ROSTER_INIT;
 }
 
-static void read_batches(struct roster_worker *w, struct span list)
+/* An array of rows; an empty one is not NULL: it is not all of them. */
+static void read_rows(struct span list, int64_t **rows, int *n)
 {
 	struct span none, item;
 	size_t pos = 0;
 
-	free(w->batches);
-	w->n_batches = 0;
-	w->batches = mem_alloc(1); /* an empty list is not every batch */
+	free(*rows);
+	*n = 0;
+	*rows = mem_alloc(sizeof **rows);
 	while (json_each(list, &pos, &none, &item)) {
-		w->batches = mem_resize(w->batches, (size_t)w->n_batches + 1, sizeof *w->batches);
-		w->n_batches += json_int(item, 0, INT64_MAX, &w->batches[w->n_batches]);
+		*rows = mem_resize(*rows, (size_t)*n + 1, sizeof **rows);
+		*n += json_int(item, 0, INT64_MAX, &(*rows)[*n]);
 	}
 }
 
@@ -68,7 +70,9 @@ static void read_config(struct roster_worker *w, struct span config)
 		if (span_is(name, "jobs"))
 			json_int(value, 1, INT32_MAX, &w->jobs);
 		else if (span_is(name, "batches") && json_type(value) == JSON_ARRAY)
-			read_batches(w, value);
+			read_rows(value, &w->batches, &w->n_batches);
+		else if (span_is(name, "datasets") && json_type(value) == JSON_ARRAY)
+			read_rows(value, &w->datasets, &w->n_datasets);
 		else if (span_is(name, "user") && json_type(value) == JSON_STRING)
 			read_user(w, value);
 	}
@@ -120,11 +124,20 @@ int roster_load(struct roster *r, struct db *db, struct err *e)
 	return rc;
 }
 
-bool roster_takes(const struct roster_worker *w, int64_t batch, const char *user)
+static bool is_in(const int64_t *rows, int n, int64_t row)
 {
-	for (int i = 0; i < w->n_batches; i++)
-		if (w->batches[i] == batch)
+	for (int i = 0; i < n; i++)
+		if (rows[i] == row)
 			return true;
+	return false;
+}
+
+bool roster_takes(const struct roster_worker *w, int64_t batch, int64_t dataset,
+		  const char *user)
+{
+	if (is_in(w->batches, w->n_batches, batch) ||
+	    (dataset > 0 && is_in(w->datasets, w->n_datasets, dataset)))
+		return true;
 	return !w->batches && (!w->user || strcmp(w->user, user) == 0);
 }
 

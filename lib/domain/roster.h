@@ -13,8 +13,10 @@ extern const struct stmt_set roster_sql;
 struct roster_worker {
 	int64_t id, slot;
 	char *user;           /* takes batches of this one; NULL: of anybody */
-	int64_t *batches;     /* or these rows; NULL: it was given none */
+	int64_t *batches;     /* or these rows; NULL: it was given neither these ... */
 	int n_batches;
+	int64_t *datasets;    /* ... nor these, whose products' batches it takes */
+	int n_datasets;
 	int64_t jobs;         /* that it has in flight at most; 0: not known */
 	int64_t in_flight;    /* 0: for the caller to fill */
 };
@@ -40,8 +42,10 @@ void roster_release(struct roster *r);
  * wrote it: what they do not say they do not limit. */
 int roster_load(struct roster *r, struct db *db, struct err *e) MUST_CHECK;
 
-/* Does it take this batch, which `user` has made? */
-bool roster_takes(const struct roster_worker *w, int64_t batch, const char *user);
+/* Does it take this batch, which `user` has made?  `dataset`: of the product,
+ * queued or running, that it is the batch of; 0: there is none. */
+bool roster_takes(const struct roster_worker *w, int64_t batch, int64_t dataset,
+		  const char *user) MUST_CHECK;
 
 /* Why it leaves the batch or the bucket alone; NULL: it does not. */
 const struct roster_block *roster_block(const struct roster *r, const struct roster_worker *w,

@@ -348,6 +348,19 @@ static int loop(struct run *r, struct err *e)
 	}
 }
 
+static void write_rows(struct jsonw *w, const char *name, const int64_t *rows, int n)
+{
+	jsonw_key(w, name);
+	if (!rows) {
+		jsonw_null(w);
+		return;
+	}
+	jsonw_array(w);
+	for (int i = 0; i < n; i++)
+		jsonw_int(w, rows[i]);
+	jsonw_array_end(w);
+}
+
 /* What a worker's row tells of how it was started; no secrets are in it. */
 static void write_config(const struct run_options *o, struct str *out)
 {
@@ -357,17 +370,12 @@ static void write_config(const struct run_options *o, struct str *out)
 	jsonw_object(&w);
 	jsonw_kint(&w, "jobs", o->http.jobs);
 	jsonw_kint(&w, "grace_ms", o->grace_ms); /* others judge by it (domain/recall.h) */
-	/* What it takes, for domain/queue: batches by row, else those of a user. */
+	/* What it takes, for domain/queue: batches by row, those of datasets by
+	 * row, else those of a user. */
 	jsonw_kstrz(&w, "user", o->user);
-	jsonw_key(&w, "batches");
-	if (o->batches)
-		jsonw_array(&w);
-	for (int i = 0; o->batches && i < o->n_batches; i++)
-		jsonw_int(&w, o->batches[i]);
-	if (o->batches)
-		jsonw_array_end(&w);
-	else
-		jsonw_null(&w);
+	write_rows(&w, "batches", o->batches, o->n_batches);
+	if (o->plans && o->plans->datasets)
+		write_rows(&w, "datasets", o->plans->datasets, o->plans->n_datasets);
 	if (o->defaults) {
 		send_write(o->defaults, &send);
 		jsonw_kraw(&w, "defaults", str_span(&send));

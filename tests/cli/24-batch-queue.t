@@ -103,5 +103,22 @@ ok "a key that is not taken" eventually queue_says "poor	3	0	0	unauthorized: "
 is "$(fsl-batch queue --columns model,in_flight,limit | tail -n 1)" "slow	1	1" "--limit of a worker"
 end
 fsl-batch cancel six seven >/dev/null
+
+# --- plans
+
+lines slow 3 >slow.jsonl
+jq -n --arg url "$API_URL" '{data_products: [{name: "all", compute: "batch", version: "1",
+	eager: true, passthrough: {file: "slow.jsonl", base_url: $url, key: "none"}}],
+	dependencies: []}' >plan.json
+fletcher-plan publish --dataset papers plan.json >/dev/null
+run -j 1 papers
+ok "a worker for a dataset takes the batches of its products" \
+	eventually queue_is "slow	2	0	1	-" || fsl-batch queue
+lines fine 1 >fine.jsonl
+fsl-batch create --name eight fine.jsonl >/dev/null
+says "fine	1	0	0	every worker was started for other batches
+slow	2	0	1	-" "and no others"
+end
+fsl-batch cancel eight >/dev/null
 sound "after all that"
 done_testing

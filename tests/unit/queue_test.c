@@ -116,6 +116,16 @@ static void who_takes(int64_t a)
 	says("2/0/0 [no worker takes batches of me]\n", "a worker for another user");
 	struct worker v = enter("{\"user\":\"me\",\"batches\":[77]}");
 	says("2/0/0 [every worker was started for other batches]\n", "and one for other batches");
+	ROWS_DO(r.raw, "INSERT INTO datasets (id, uuid, name, user, modified_by, modified_us, active_us)"
+		" VALUES (5, randomblob(16), 'papers', 'me', 'me', 1, 1)");
+	ROWS_DO(r.raw, "INSERT INTO data_products (id, dataset, uuid, name, version, compute, eager, state,"
+		" batch, since_us, modified_by, modified_us) VALUES (5 << 32 | 1, 5, randomblob(16), 'p', '1',"
+		" 'batch', 1, 2, ?1, 1, 'me', 1)", a);
+	struct worker t = enter("{\"user\":\"me\",\"batches\":[],\"datasets\":[5]}");
+	says("2/0/0\n", "the batch of a product that runs, and a worker for its dataset");
+	ROWS_DO(r.raw, "UPDATE data_products SET state = 4");
+	says("2/0/0 [every worker was started for other batches]\n", "of one that has failed it takes none");
+	leave(t);
 	struct worker u = enter("{\"user\":\"me\",\"batches\":null,\"jobs\":1}");
 	says("2/0/0\n", "it moves when one takes it");
 	leave(v);

@@ -35,14 +35,16 @@ static const struct roster_worker *find(const struct roster *ro, int64_t id)
 	return NULL;
 }
 
-/* Which of batch 1 of "me", batch 2 of "me" and batch 1 of "you" it takes. */
+/* Which of batch 1 of "me", batch 2 of "me", batch 1 of "you" and batch 3 of
+ * "you", which is of dataset 4, it takes. */
 static const char *taken(const struct roster *ro, int64_t id)
 {
-	static char text[4];
+	static char text[5];
 	const struct roster_worker *w = find(ro, id);
 
-	snprintf(text, sizeof text, "%d%d%d", roster_takes(w, 1, "me"), roster_takes(w, 2, "me"),
-		 roster_takes(w, 1, "you"));
+	snprintf(text, sizeof text, "%d%d%d%d", roster_takes(w, 1, 0, "me"),
+		 roster_takes(w, 2, 0, "me"), roster_takes(w, 1, 0, "you"),
+		 roster_takes(w, 3, 4, "you"));
 	return text;
 }
 
@@ -84,23 +86,25 @@ int main(void)
 		all = enter("{\"user\":null,\"batches\":null}"),
 		named = enter("{\"user\":\"me\",\"batches\":[2,5]}"),
 		none = enter("{\"batches\":[]}"), broken = enter("no JSON"),
+		plans = enter("{\"user\":\"me\",\"batches\":[],\"datasets\":[0,7,4]}"),
 		twice = enter("{\"user\":\"me\",\"user\":\"you\",\"batches\":[2],\"batches\":[1]}");
 	load(&ro);
 	CHECK(ro.any, "somebody lives");
-	CHECK_INT(ro.n_workers, 7, "all of them are there");
-	CHECK_STR(taken(&ro, any), "111", "who says nothing takes everything");
-	CHECK_STR(taken(&ro, broken), "111", "so does one that cannot be understood");
-	CHECK_STR(taken(&ro, user), "110", "batches of a user");
-	CHECK_STR(taken(&ro, all), "111", "of all users");
-	CHECK_STR(taken(&ro, named), "010", "named batches, whoever made them");
-	CHECK_STR(taken(&ro, none), "000", "none of no batches");
-	CHECK_STR(taken(&ro, twice), "101", "of two values the last one counts");
+	CHECK_INT(ro.n_workers, 8, "all of them are there");
+	CHECK_STR(taken(&ro, any), "1111", "who says nothing takes everything");
+	CHECK_STR(taken(&ro, broken), "1111", "so does one that cannot be understood");
+	CHECK_STR(taken(&ro, user), "1100", "batches of a user");
+	CHECK_STR(taken(&ro, all), "1111", "of all users");
+	CHECK_STR(taken(&ro, named), "0100", "named batches, whoever made them");
+	CHECK_STR(taken(&ro, none), "0000", "none of no batches");
+	CHECK_STR(taken(&ro, plans), "0001", "those of named datasets, and no others");
+	CHECK_STR(taken(&ro, twice), "1010", "of two values the last one counts");
 	CHECK(find(&ro, user)->jobs == 8 && find(&ro, any)->jobs == 0, "jobs, if it tells");
 
 	ROWS_DO(r.raw, "INSERT INTO workers (slot, host, pid, user, version, config, started_ms)"
 		" SELECT slot, 'h', 1, 'me', '0', '{\"jobs\":3}', 1 FROM workers WHERE id = ?1", any);
 	load(&ro);
-	CHECK_INT(ro.n_workers, 7, "of two rows with one byte the older is gone");
+	CHECK_INT(ro.n_workers, 8, "of two rows with one byte the older is gone");
 	CHECK_INT(find(&ro, ROWS_INT(r.raw, "SELECT max(id) FROM workers"))->jobs, 3,
 		  "the newer lives");
 	blocks(user, named);
@@ -108,7 +112,7 @@ int main(void)
 	struct worker w = { user, (int)find(&ro, user)->slot };
 	rows_must(worker_leave(r.db, &w, &e) == 0, "worker_leave", e.msg);
 	load(&ro);
-	CHECK_INT(ro.n_workers, 6, "one that has left is nobody");
+	CHECK_INT(ro.n_workers, 7, "one that has left is nobody");
 	CHECK_INT(ro.n_blocks, 0, "and blocks nothing");
 	rows_close(&r);
 	return unit_done();
