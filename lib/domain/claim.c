@@ -150,6 +150,34 @@ int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void
 	return n;
 }
 
+static int each_open(struct stmt *q, claim_batch_fn *fn, void *ctx, struct err *e)
+{
+	int rc;
+
+	while ((rc = stmt_step(q, e)) > 0)
+		if (fn(ctx, stmt_col_int(q, 0), e) < 0)
+			return -1;
+	return rc;
+}
+
+int claim_each(struct claim *c, struct db *db, claim_batch_fn *fn, void *ctx, struct err *e)
+{
+	for (int i = 0; i < c->n_wanted; i++)
+		if (fn(ctx, c->wanted[i], e) < 0)
+			return -1;
+	for (int i = 0; i < c->n_datasets; i++) {
+		STMT(q, db, &claim_sql, Q_OPEN_OF);
+		stmt_int(&q, 1, c->datasets[i]);
+		if (each_open(&q, fn, ctx, e) < 0)
+			return -1;
+	}
+	if (c->wanted)
+		return 0;
+	STMT(q, db, &claim_sql, Q_ALL_OPEN);
+	stmt_textz(&q, 1, c->user);
+	return each_open(&q, fn, ctx, e);
+}
+
 /* A batch may be named, and be that of a product. */
 static bool has_source(const struct claim *c, int64_t batch)
 {

@@ -48,6 +48,14 @@ typedef bool claim_given_up_fn(void *ctx, int64_t batch, int64_t queue);
 int claim_open(struct claim *c, struct db *db, claim_given_up_fn *given_up, void *ctx,
 	       struct err *e) MUST_CHECK;
 
+/* Calls fn with the batches of the claim: those that it was given, whether they
+ * are open or not, and otherwise those that are open, of the products of its
+ * datasets or of its user.  In any order, some perhaps several times; fn may
+ * read. */
+typedef int claim_batch_fn(void *ctx, int64_t batch, struct err *e);
+int claim_each(struct claim *c, struct db *db, claim_batch_fn *fn, void *ctx,
+	       struct err *e) MUST_CHECK;
+
 /* What there is left, for the batches of the claim, as of the last
  * claim_next(): pending requests in all, and when the next of them is due
  * (0: at once; -1: none is pending, or all wait for room). */

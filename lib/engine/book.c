@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/intmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -384,6 +385,51 @@ int book_open(struct book *b, struct err *e)
 	if (n != 0)
 		blocks_reason(&b->scene, &b->state);
 	return n;
+}
+
+struct total {
+	struct db *db;
+	struct intmap seen;
+	int64_t requests;
+};
+
+static void total_release(struct total *t)
+{
+	intmap_release(&t->seen);
+}
+
+static int add_total(void *ctx, int64_t batch, struct err *e)
+{
+	struct total *t = ctx;
+	struct batch row CLEANUP(batch_release) = BATCH_INIT;
+	int64_t seen;
+
+	if (intmap_get(&t->seen, batch, &seen))
+		return 0;
+	intmap_set(&t->seen, batch, 1);
+	if (batch_get(t->db, batch, &row, e) < 0)
+		return e->code == ERR_NOTFOUND ? 0 : -1;
+	t->requests += row.total;
+	return 0;
+}
+
+/* What products send was not there when the run began, nor what others make
+ * while it goes on: a share is one of what there is when it is asked for. */
+int book_too_many(struct book *b, struct err *e)
+{
+	struct total t CLEANUP(total_release) = { .db = b->scene.db, .seen = INTMAP_INIT };
+	int64_t allowed;
+
+	if (!b->o.max_failed || b->state.failures == 0 || b->state.failures < b->fail_stop)
+		return 0;
+	for (int i = 0; i < b->known.n; i++)
+		if (add_total(&t, b->known.v[i]->target->batch, e) < 0)
+			return -1;
+	if (claim_each(b->claim, t.db, add_total, &t, e) < 0 ||
+	    num_portion(b->o.max_failed, t.requests, &allowed, e) < 0)
+		return -1;
+	b->fail_stop = allowed + 1;
+	return b->state.failures >= b->fail_stop;
 }
 
 int book_count(struct book *b, struct err *e)

@@ -46,6 +46,7 @@ struct book {
 	int64_t blocks;           /* health_version() that others know of */
 	int64_t race_ms;          /* when to look for races again (wall clock); -1: never */
 	bool unpriced;            /* it was said that a model has no price */
+	int64_t fail_stop;        /* so many failures are too many, of what there was then; 0: ask */
 	struct ledger_state state, before;
 };
 
@@ -98,6 +99,9 @@ int64_t book_next(const struct book *b, int64_t now_ms);
 int book_capacity(const struct book *b, int ahead);
 /* How many of the batches are open and not given up. */
 int book_open(struct book *b, struct err *e) MUST_CHECK;
+
+/* Have more requests failed than max_failed allows?  1, 0.  After a commit. */
+int book_too_many(struct book *b, struct err *e) MUST_CHECK;
 
 /* Counts the batches of this run for progress. */
 int book_count(struct book *b, struct err *e) MUST_CHECK;

@@ -41,7 +41,7 @@ struct ledger {
 	pthread_t thread;
 	int jobs;
 	bool forever;
-	int64_t max_requests, fail_stop;
+	int64_t max_requests;
 	struct job_list ended, unsent, fresh;
 	struct desk_words words;
 	int outstanding;       /* jobs that the network thread has */
@@ -166,8 +166,12 @@ static bool count(struct ledger *l)
 static void look_for_halt(struct ledger *l)
 {
 	struct ledger_state *s = l->mine;
+	struct err problem = ERR_INIT;
+	int many = book_too_many(l->book, &problem);
 
-	if (l->fail_stop > 0 && s->failures >= l->fail_stop)
+	if (many < 0) /* it is asked again after the next commit */
+		log_debug("%s", problem.msg);
+	if (many > 0)
 		s->halt = "max_failed";
 	else if (l->max_requests > 0 && s->started >= l->max_requests && l->outstanding == 0)
 		s->halt = "max_requests";
@@ -361,7 +365,6 @@ struct ledger *ledger_open(struct db *db, const struct ledger_options *o, struct
 	l->more = o->more;
 	l->more_ctx = o->more_ctx;
 	l->max_requests = o->max_requests;
-	l->fail_stop = o->fail_stop;
 	l->check_dead = true;
 	l->next_ms = l->race_ms = -1;
 	l->last_us = clock_mono_us();

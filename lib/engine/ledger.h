@@ -46,7 +46,8 @@ struct ledger_options {
 	int64_t max_cost;           /* pico-dollars in this run; -1: no limit */
 	int64_t max_buffer;         /* bytes of requests and answers in memory; 0: no limit */
 	int64_t max_requests;       /* starts in this run; 0: no limit */
-	int64_t fail_stop;          /* halt when so many have failed; 0: never */
+	const char *max_failed;     /* halt when more have failed, "10" or a share of what the
+				     * run's batches hold by then (num_portion()); NULL: never */
 	bool forever;               /* nothing left is no reason to end */
 	const char *version, *config; /* of the worker's row */
 	int64_t grace_ms;           /* what may fly on after its batch has expired */

@@ -405,7 +405,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 		.alone = r->o->alone, .grace_ms = r->o->grace_ms,
 		.prices = r->o->prices, .max_cost = r->o->prices ? r->o->max_cost : -1,
 		.max_buffer = r->o->max_buffer,
-		.max_requests = r->o->max_requests, .fail_stop = r->o->fail_stop,
+		.max_requests = r->o->max_requests, .max_failed = r->o->max_failed,
 		.version = r->o->version, .config = str_z(&config),
 		.more = r->planner ? planner_more : NULL, .more_ctx = r->planner,
 	};

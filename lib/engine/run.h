@@ -41,7 +41,7 @@ struct run_options {
 	int64_t max_buffer;      /* bytes of requests and answers in memory; 0: no limit */
 	const struct prices *prices; /* NULL: no limit of cost */
 	int64_t max_cost;        /* pico-dollars, with prices */
-	int64_t fail_stop;       /* ends when so many have failed; 0: never */
+	const char *max_failed;  /* ends when more have failed, as engine/ledger.h says; or NULL */
 	bool forever;            /* waits for work; only a signal ends it */
 	/* Each tick_ms (0: a second); true: `limits` are other ones now.  Or NULL. */
 	bool (*tick)(void *ctx, const struct run_progress *p);

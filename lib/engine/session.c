@@ -32,35 +32,6 @@ int session_alone(const char *db_path, bool wait, struct err *e)
 	return db ? alone(db, wait, e) : -1;
 }
 
-static int add_total(void *ctx, const struct batch *b, struct err *e)
-{
-	(void)e;
-	*(int64_t *)ctx += b->total;
-	return 0;
-}
-
-/* The failure that is one too many; 0: none is. */
-static int fail_stop(struct db *db, const struct session *s, int64_t *out, struct err *e)
-{
-	const struct run_options *o = &s->run;
-	int64_t total = 0;
-
-	*out = 0;
-	if (!s->max_failed)
-		return 0;
-	for (int i = 0; o->batches && i < o->n_batches; i++) {
-		struct batch b CLEANUP(batch_release) = BATCH_INIT;
-		if (batch_get(db, o->batches[i], &b, e) < 0)
-			return -1;
-		total += b.total;
-	}
-	if ((!o->batches && batch_open(db, o->user, add_total, &total, e) < 0) ||
-	    num_portion(s->max_failed, total, out, e) < 0)
-		return -1;
-	++*out;
-	return 0;
-}
-
 struct ticking {
 	const struct session *session;
 	struct notify *manager;
@@ -156,8 +127,7 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 	o.tick = on_tick;
 	o.tick_ctx = &ticking;
 	struct prices *prices CLEANUP(prices_cleanup) = NULL;
-	if (read_prices(db, s, &o, &prices, e) < 0 || fail_stop(db, s, &o.fail_stop, e) < 0 ||
-	    notify_open(&manager, e) < 0 ||
+	if (read_prices(db, s, &o, &prices, e) < 0 || notify_open(&manager, e) < 0 ||
 	    metrics_start(&ticking.metrics, s->metrics, o.version, e) < 0)
 		return -1;
 	o.tick_ms = notify_watchdog_ms(&manager) < TICK_MS ? notify_watchdog_ms(&manager) : TICK_MS;
@@ -178,6 +148,6 @@ int session_run(struct db *db, const struct session *s, struct run_summary *sum,
 		if (!is_named(&o, sum->batches[i]))
 			rc = report_add(report, db, sum->batches[i], e);
 	metrics_end(&ticking.metrics, sum, rc < 0 ? err_status(e->code)
-						   : report_status(report, sum, s->max_failed));
+						   : report_status(report, sum, o.max_failed));
 	return rc;
 }

@@ -8,11 +8,10 @@
 #include "engine/run.h"
 
 struct session {
-	struct run_options run;  /* stop_fd, fail_stop and trace are the session's */
+	struct run_options run;  /* stop_fd and trace are the session's */
 	bool labels;             /* --fusillade-headers */
 	const char *prices;      /* file, for max_cost_micro; NULL: none */
 	int64_t max_cost_micro;  /* --max-cost; 0 or less: none */
-	const char *max_failed;  /* as report_status(); one more stops it */
 	bool wait;               /* with run.alone: wait until nobody else lives */
 	const char *metrics;     /* --metrics-file; NULL: none */
 	bool to_stdout;          /* results as they come; of the one batch */

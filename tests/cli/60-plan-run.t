@@ -109,6 +109,14 @@ jq '.data_products[1].passthrough.max_failed = "10%"' plans/bad.json |
 fletcher-plan publish --dataset half plans/half.json >/dev/null
 status_is 0 "max_failed: so many may fail" fsl-run --allow-exec half
 is "$(fsl-batch results half/judge | wc -l)" 11 "the next step has the completed lines"
+fletcher-plan publish --dataset share plans/half.json >/dev/null
+status_is 0 "--max-failed 5% is one of the 24 that there are by then" \
+	fsl-run --json -j 1 --allow-exec --max-failed 5% share
+is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["drained",1]' "all was sent"
+fletcher-plan publish --dataset small plans/half.json >/dev/null
+status_is 4 "4% are none" fsl-run --json -j 1 --allow-exec --max-failed 4% small
+is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["max_failed",1]' "it stops at the first"
+status_is 0 "without it the rest is sent" fsl-run --allow-exec small
 one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
 status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
 

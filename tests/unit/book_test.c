@@ -519,6 +519,52 @@ static void patience(void)
 	close_all();
 }
 
+/* n more fail, and nothing is retried. */
+static int fail_some(int n)
+{
+	answers(n, 404);
+	cycle(0);
+	return book_too_many(book, &e);
+}
+
+static void too_many(void)
+{
+	open_file("share");
+	add_batch(fixture_lines(db, 20), "none");
+	open_book((struct ledger_options){ .jobs = 20, .max_failed = "10%" });
+	CHECK_INT(cycle(20), 20, "--max-failed 10%%, of 20 requests");
+	CHECK_INT(fail_some(0), 0, "none has failed");
+	CHECK_INT(fail_some(2), 0, "two may");
+	add_batch(fixture_lines(db, 30), "none");
+	CHECK_INT(fail_some(3), 0, "five may when there are 50: a batch that was made meanwhile counts");
+	CHECK_INT(fail_some(1), 1, "six are too many");
+	close_all();
+
+	open_file("named");
+	int64_t file = fixture_lines(db, 20), one = add_batch(file, "none");
+	add_batch(file, "none");
+	open_book((struct ledger_options){ .jobs = 20, .max_failed = "10%", .batches = &one, .n_batches = 1 });
+	cycle(20);
+	CHECK_INT(fail_some(2), 0, "two of the batch that was named");
+	CHECK_INT(fail_some(1), 1, "others do not count");
+	close_all();
+
+	open_file("number");
+	add_batch(fixture_lines(db, 20), "none");
+	open_book((struct ledger_options){ .jobs = 20, .max_failed = "3" });
+	cycle(20);
+	CHECK_INT(fail_some(3), 0, "three may");
+	CHECK_INT(fail_some(1), 1, "four are too many, whatever there is");
+	close_all();
+
+	open_file("any number");
+	add_batch(fixture_lines(db, 20), "none");
+	open_book((struct ledger_options){ .jobs = 20 });
+	cycle(20);
+	CHECK_INT(fail_some(20), 0, "without it all may");
+	close_all();
+}
+
 static void keys(void)
 {
 	unsetenv("FSL_UNIT_NONE");
@@ -744,6 +790,7 @@ int main(void)
 	fairness();
 	held();
 	patience();
+	too_many();
 	keys();
 	guarded();
 	throttled();

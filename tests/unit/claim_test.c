@@ -186,6 +186,24 @@ static void between_batches(void)
 	claim_free(c);
 }
 
+static int add_id(void *ctx, int64_t batch, struct err *e)
+{
+	(void)e;
+	str_addf(ctx, "%lld ", (long long)batch);
+	return 0;
+}
+
+static const char *all_of(struct claim *c)
+{
+	static char text[100];
+	struct str ids CLEANUP(str_release) = STR_INIT;
+	struct err e = ERR_INIT;
+
+	rows_must(claim_each(c, r.db, add_id, &ids, &e) == 0, "claim_each", e.msg);
+	snprintf(text, sizeof text, "%s", str_z(&ids));
+	return text;
+}
+
 static void choosing(void)
 {
 	struct err e = ERR_INIT;
@@ -204,6 +222,11 @@ static void choosing(void)
 		  " the user");
 	CHECK_INT(claim_open(some, r.db, NULL, NULL, &e), 3, "or of the list, each counted once");
 	CHECK_INT(claim_open(none, r.db, NULL, NULL, &e), 0, "no batch is not every batch");
+	CHECK_STR(all_of(mine), "1 5 3 ", "the batches of a claim: open ones of the user, in any order");
+	ROWS_DO(r.raw, "UPDATE batches SET status = 2 WHERE id = 5");
+	CHECK_STR(all_of(some), "5 2 3 ", "or what it was given, whatever became of it");
+	ROWS_DO(r.raw, "UPDATE batches SET status = 1 WHERE id = 5");
+	CHECK_STR(all_of(none), "", "or none");
 	CHECK_STR(take(none, 9), "", "and gives nothing");
 	CHECK_STR(take(some, 1), "2/1", "a list of batches");
 	CHECK_STR(take(some, 9), "5/1 5/2 2/2", "gives only theirs");
@@ -436,6 +459,7 @@ static void datasets(void)
 		" zeroblob(16), 'a', '1', 'batch', 1, 1, ?1, 1, 'me', 1)", id);
 	CHECK_STR(take(c, 2), want, "of one that a product sends it is");
 	CHECK_INT(claim_open(c, r.db, NULL, NULL, &e), 1, "and it is open");
+	CHECK_STR(all_of(c), "1 ", "it is of the claim");
 	ROWS_DO(r.raw, "UPDATE data_products SET state = 0");
 	CHECK_STR(take(c, 1), "", "until the product is cleared");
 	claim_free(c);

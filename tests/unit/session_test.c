@@ -198,19 +198,19 @@ static void failing(void)
 	struct session s = session(&batch, 1);
 
 	s.run.http.jobs = 1;
-	s.max_failed = "3";
+	s.run.max_failed = "3";
 	CHECK(runs(&s) == 0 && strcmp(sum.reason, "max_failed") == 0 && report.failed >= 4 &&
 	      report.remaining > 0, "one failure more than --max-failed stops it (%s, %lld)",
 	      sum.reason, (long long)report.failed);
-	s.max_failed = "50%";
+	s.run.max_failed = "50%";
 	CHECK(runs(&s) == 0 && strcmp(sum.reason, "drained") == 0 && report.failed == 10 &&
 	      report.remaining == 0, "a share is one of the batches that were named");
 	batch = half();
 	s = session(NULL, 0);
-	s.max_failed = "0";
+	s.run.max_failed = "0";
 	s.run.http.jobs = 1;
 	CHECK(runs(&s) == 0 && strcmp(sum.reason, "max_failed") == 0, "or of those that are open");
-	s.max_failed = NULL;
+	s.run.max_failed = NULL;
 	CHECK(runs(&s) == 0 && report.failed == 10 && report.remaining == 0, "without it nothing");
 }
 
