@@ -1,7 +1,7 @@
 ## make             builds the programs in build/
 ## make check       builds and runs all tests; TESTS='unit/err cli/*' some of them
 ## make browser     installs Chromium and tests the page of a plan in it
-## make demo        sends a batch to a server of its own: no key, no network
+## make demo        sends a batch and runs a plan: no key, no network
 ## make bench       measures against a yardstick in the same run
 ## make lint        layers, names, sizes, manuals, SQL plans, shell, -Werror
 ## make sanitize    the tests under ASan and UBSan, TSan, and valgrind

@@ -118,6 +118,8 @@ inputs() {
 	jq -Rnc 'foreach inputs as $t (0; . + 1; {custom_id: "r\(.)", method: "POST",
 		url: "/v1/chat/completions", body: {model: "gpt-4o-mini",
 		messages: [{role: "user", content: $t}]}})' prompts.txt >in.jsonl
+	mkdir -p tests/data
+	cp "$TOP/tests/data/letters.json" "$TOP/tests/data/letters.jsonl" "$TOP/tests/data/ask.jq" tests/data
 	# README.md makes in.jsonl of all of them; fsl-jsonl(5) shows two answers.
 	[ "$page" = README.md ] || { head -n 2 prompts.txt >two && mv two prompts.txt; }
 	{
@@ -137,6 +139,8 @@ for page in fsl.7 fsl-file.1 fsl-batch.1 fsl-run.1 fsl-jsonl.5 fletcher-plan.1 f
 	fletcher-dot.1 README.md; do
 	run_examples
 done
+is "$(FSL_DB=README.md/fsl.db fletcher-plan show --plain --columns state @last | uniq)" success \
+	"README.md: every step of the plan is done"
 is "$(wc -l <README.md/out.jsonl)" 20 "README.md: every request has succeeded in the end"
 
 # --- exit statuses
