@@ -120,6 +120,58 @@ status_is 0 "without it the rest is sent" fsl-run --allow-exec small
 one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
 status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
 
+# --- a server per step: that of the second is broken until 16 of its answers are out
+
+server_start ONE --mode echo --log one.log
+server_start TWO --mode echo --log two.log --rule 'path=/v1/summarize/p3 => status=200 ; body={"n":3}' \
+	--rule 'any,limit=11 => status=500' --rule 'any,limit=5 => status=500'
+server_start THREE --mode echo --log three.log
+plan "$ONE_URL" | jq --arg two "$TWO_URL" --arg three "$THREE_URL" \
+	'.data_products[1].passthrough.base_url = $two | .data_products[2].passthrough.base_url = $three' \
+	>plans/servers.json
+sent_to() { echo "$(stats ONE .requests) $(stats TWO .requests) $(stats THREE .requests)"; }
+fletcher-plan publish --dataset servers plans/servers.json >/dev/null
+status_is 3 "the server of the second step fails: exit 3" fsl-run --allow-exec servers
+is "$(states servers) $(sent_to)" "extract=success judge=waiting summarize=failed 12 12 0" \
+	"nothing is sent to that of the third"
+like "$(why servers summarize)" '^11 of 12 requests failed: fsl-batch errors batch_' "why says how many"
+like "$(fsl-batch errors --plain servers/summarize)" '^500	-	11	' "and errors with what"
+fletcher-plan retry servers >/dev/null
+status_is 3 "retry, while it still fails" fsl-run --allow-exec servers
+is "$(states servers) $(sent_to)" "extract=success judge=waiting summarize=failed 12 23 0" \
+	"sends what failed, and only that"
+like "$(why servers summarize)" '^5 of 12 requests failed' "of which some is left"
+fletcher-plan retry servers >/dev/null
+status_is 0 "retry, and another run: it is finished" fsl-run --allow-exec servers
+is "$(states servers) $(sent_to)" "extract=success judge=success summarize=success 12 28 12" \
+	"with what was left, and the third step"
+is "$(cat one.log three.log | jq -r .path | sort | uniq -d)$(grep -c /v1/summarize/p3 two.log)" 1 \
+	"what was completed was never sent again"
+
+# --- two days
+
+for day in 1 2; do
+	sed "s,/v1/extract/,/v1/extract/day$day-," plans/pages.jsonl >plans/pages-$day.jsonl
+done
+server_start DAYS --mode echo --log days.log --rule 'path=/v1/extract/day1-p9,limit=1 => status=400'
+plan "$DAYS_URL" | jq '.params.day = null | .data_products[0].passthrough.file = "pages-${day}.jsonl"' \
+	>plans/days.json
+for day in 1 2; do
+	fletcher-plan publish --dataset "day-$day" --set "day=$day" plans/days.json >/dev/null
+done
+status_is 3 "the same plan for two days, of which one fails" fsl-run --allow-exec
+is "$(states day-1), $(states day-2)" "extract=failed judge=waiting summarize=waiting, $(
+	)extract=success judge=success summarize=success" "are two runs, and the other goes on"
+is "$(stats DAYS .requests)" 48 "each sends its own"
+fletcher-plan publish --dataset day-2 --set day=2 plans/days.json >again
+is "$(cat again)" "" "the same call twice changes nothing"
+fletcher-plan retry day-1 >/dev/null
+status_is 0 "retry of the one" fsl-run --allow-exec
+is "$(states day-1) $(stats DAYS .requests)" "extract=success judge=success summarize=success 73" \
+	"finishes it, and sends nothing of the other"
+is "$(jq -r .path days.log | sed -n 's,^/v1/extract/\(day[12]\)-p[0-9]*$,\1,p' | sort | uniq -c |
+	awk '{ printf "%s:%s ", $2, $1 }')" "day1:13 day2:12 " "each day has its own input"
+
 # --- two datasets at a time
 
 for name in red blue; do
