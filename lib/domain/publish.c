@@ -11,6 +11,7 @@
 #include "base/safe.h"
 #include "base/user.h"
 #include "domain/absent.h"
+#include "domain/advice.h"
 #include "domain/dag.h"
 #include "domain/diff.h"
 #include "domain/event.h"
@@ -486,6 +487,7 @@ int publish_plan(struct publish *p, struct plan *plan, struct err *e)
 	if (plan_resolve(plan, p->ds.uuid, stored ? is_stored : NULL, p, e) < 0 ||
 	    find_nodes(&w, e) < 0 || find_edges(&w, e) < 0 || check_cycle(&w, e) < 0)
 		return -1;
+	advice_plan(plan);
 	if (!p->db) {
 		diff_all(&w);
 		return 0;

@@ -123,6 +123,17 @@ jq -c '.odd = 1 | .data_products[0].owner = "x"' good.json >plan.json
 status_is 0 "unknown members are accepted" fletcher-plan check plan.json
 is "$(cat err)" "fletcher-plan: warning: plan.json: odd: unknown member, ignored
 fletcher-plan: warning: plan.json: data_products[0].owner: unknown member, ignored" "with a warning"
+
+cat >plan.json <<'PLAN'
+{ "dataset": { "name": "typos" }, "data_products": [
+  { "name": "a", "compute": "batch", "version": "1", "eager": true, "passthrough": { "fiel": "in.jsonl" } },
+  { "name": "b", "compute": "exec", "version": "1", "eager": true, "passthrough": { "argv": ["true"] } },
+  { "name": "c", "compute": "exec", "version": "1", "eager": true } ] }
+PLAN
+status_is 0 "a passthrough that fsl-run could not read is accepted" fletcher-plan check plan.json
+is "$(cat err)" "fletcher-plan: warning: plan.json: data_products[0].passthrough.fiel: is not known: fsl-run leaves it queued
+fletcher-plan: warning: plan.json: data_products[2].passthrough: must be an object that says what to do: fsl-run leaves it queued" \
+	"with a warning each"
 sound "after refused plans"
 
 # --- what publish does not do
