@@ -43,7 +43,7 @@ static const struct opt export_options[] = {
 };
 static const struct opt delete_options[] = {
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &older_than, .arg = "DUR",
-	  .help = "only older files; without operands all that no batch needs" },
+	  .help = "only older files; without operands all that no batch needs", .min = 1 },
 	{ .kind = OPT_FLAG, .name = "force", .dst = &force,
 	  .help = "accepted, but not needed: a file holds no results" },
 	DRY_RUN { .kind = OPT_END },

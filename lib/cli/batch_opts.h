@@ -113,7 +113,7 @@ static const char *const batch_usages[] = { "model", "batch", "day", "status", N
 #define BACKUP_OPTS(c) DRY_RUN_OPT((c).dry_run)
 #define DELETE_OPTS(c) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(c).older_than_ms, .arg = "DUR", \
-	  .help = "only older batches; without operands all of them that have ended" }, \
+	  .help = "only older batches; without operands all of them that have ended", .min = 1 }, \
 	{ .kind = OPT_FLAG, .name = "force", .dst = &(c).force, \
 	  .help = "delete completed results too" }, \
 	DRY_RUN_OPT((c).dry_run)

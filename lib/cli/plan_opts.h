@@ -50,7 +50,8 @@
 
 #define OLDER_OPT(older_ms) \
 	{ .kind = OPT_DURATION, .name = "older-than", .dst = &(older_ms), .arg = "DUR", \
-	  .help = "only where nothing has changed for DUR; without operands all such datasets" },
+	  .help = "only where nothing has changed for DUR; without operands all such datasets", \
+	  .min = 1 },
 
 #define PAGE_OPT(page_) \
 	{ .kind = OPT_INT, .name = "page", .dst = &(page_), .arg = "N", \

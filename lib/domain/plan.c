@@ -136,8 +136,10 @@ static int read_end(struct plan *p, const struct fields *f, const char *id_membe
 {
 	if (has_id && name.p)
 		return fields_error(f, member, e, "stands beside %s; one of them is enough", id_member);
-	if (!has_id && !name.p)
-		return fields_error(f, id_member, e, "required UUID is missing");
+	if (!has_id && !name.p) {
+		fields_error(f, id_member, e, "required UUID is missing");
+		return err_hint(e, "or \"%s\", its name", member);
+	}
 	out->by_name = !has_id;
 	return take_string(p, f, member, name, &out->name, e);
 }

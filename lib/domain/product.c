@@ -178,7 +178,8 @@ int product_find(struct db *db, int64_t dataset, const char *operand, struct pro
 		rc = by_prefix(db, dataset, v, out, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	return err_set(e, ERR_NOTFOUND, "Data product not found for: '%s'", safe_show(v, SHOWN));
+	err_set(e, ERR_NOTFOUND, "Data product not found for: '%s'", safe_show(v, SHOWN));
+	return err_hint(e, "fletcher-plan show lists those of the dataset");
 }
 
 struct page {

@@ -22,7 +22,8 @@ c waiting queued')" "what is downstream of one in it waits, then is queued"
 status_is 64 "a state that cannot be reported" update one c=queued
 is "$(head -n 1 err)" "fletcher-plan: The requested state for 'c' is invalid: 'queued'" "in Fletcher's words"
 status_is 5 "an unknown product" update one c=success nosuch=failed
-is "$(cat err)" "fletcher-plan: Data product not found for: 'nosuch'" "in Fletcher's words"
+is "$(cat err)" "fletcher-plan: Data product not found for: 'nosuch'
+fletcher-plan: hint: fletcher-plan show lists those of the dataset" "in Fletcher's words"
 is "$(states one)" "a=success b=success c=queued k=waiting" "all or nothing"
 status_is 5 "an unknown dataset" update nosuch a=success
 update one c=success >/dev/null
