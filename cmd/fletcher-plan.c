@@ -262,7 +262,7 @@ static const struct tool_verb verbs[] = {
 	{ "disable", SOME, 2, -1, "take products out of the plan", NULL, steer_options, run_steer },
 	{ "enable", SOME, 2, -1, "bring them back", NULL, steer_options, run_steer },
 	{ "trigger", SOME, 2, -1, "queue what is not eager", NULL, steer_options, run_steer },
-	{ "why", ANY, 1, -1, "say what products wait for", NULL, NULL, run_why },
+	{ "why", ANY, 1, -1, "say why products are where they are", NULL, NULL, run_why },
 	{ "ready", "[DATASET]...", 0, -1, "list what waits only for a person", NULL, NULL, run_ready },
 	{ "wait", "DATASET", 1, 1, "wait until nothing is queued or runs", NULL, wait_options,
 	  run_wait },
