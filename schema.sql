@@ -320,6 +320,10 @@ CREATE VIRTUAL TABLE dataset_words USING fts5 (words, content = '', columnsize =
 --   0 waiting --trigger--> 1 queued --> 2 running --> 3 success | 4 failed
 --   1 | 2 | 3 | 4 --> 0 waiting        cleared, or something above it has moved
 --   any --disable--> 5 disabled --enable--> 0 waiting
+--
+-- The batch of a product with compute cams or dbxaas is no work of its: it has
+-- one request, which tells a platform elsewhere to start this run.  It is
+-- claimed until that is answered.
 CREATE TABLE data_products (
   id          INTEGER PRIMARY KEY,          -- dataset << 32 | number, in the order of publication
   dataset     INTEGER NOT NULL REFERENCES datasets (id),

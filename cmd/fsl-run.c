@@ -16,6 +16,7 @@
 #include "cli/tool.h"
 #include "cli/version.h"
 #include "domain/batchset.h"
+#include "domain/compute.h"
 #include "domain/create.h"
 #include "domain/limits.h"
 #include "domain/worker.h"
@@ -37,6 +38,7 @@ static struct progress bar;
 static struct db *db; /* closed by main() */
 static struct config_watch watch;
 static struct limits limits = LIMITS_INIT;
+static struct compute compute = COMPUTE_INIT;
 
 static int read_limits(const struct opt_list *rules, struct limits *out, struct err *e)
 {
@@ -59,8 +61,7 @@ static bool on_tick(void *ctx, const struct run_progress *p)
 		rc = read_limits(&watch.values, &fresh, &e) < 0 ? -1 : 1;
 	if (rc < 0)
 		log_warn("%s; the limits stay as they were", e.msg);
-	struct limits *old = rc > 0 ? &limits : &fresh;
-	limits_release(old);
+	limits_release(rc > 0 ? &limits : &fresh);
 	if (rc > 0)
 		limits = fresh;
 	return rc > 0;
@@ -87,9 +88,8 @@ static int print_summary(const struct report *r, const struct run_summary *s, in
 	str_addc(&json, '\n');
 	if (!to_stderr)
 		return tool_print(str_span(&json), e);
-	if (write(STDERR_FILENO, json.p, json.n) < 0)
-		return err_sys(e, ERR_IO, "cannot write to standard error");
-	return 0;
+	return write(STDERR_FILENO, json.p, json.n) < 0
+		       ? err_sys(e, ERR_IO, "cannot write to standard error") : 0;
 }
 
 static int send_batches(struct tool *t, const struct batchset *set, const char *what,
@@ -104,7 +104,8 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 		return -1;
 	const struct planner_options plans = {
 		.db_path = t->db, .user = user_name(), .allow_exec = asked.allow_exec,
-		.datasets = set->datasets, .n_datasets = set->n_datasets,
+		.remote_user = asked.all_users ? NULL : user_name(),
+		.datasets = set->datasets, .n_datasets = set->n_datasets, .compute = &compute,
 	};
 	struct session s = {
 		.run = {
@@ -124,10 +125,10 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 			.max_failed = asked.max_failed,
 			.forever = asked.forever, .alone = asked.exclusive != EXCLUSIVE_NO,
 		},
-		.labels = asked.labels, .metrics = asked.metrics, .prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
-		.wait = asked.exclusive == EXCLUSIVE_WAIT,
+		.labels = asked.labels, .metrics = asked.metrics,
+		.prices = asked.prices, .max_cost_micro = asked.max_cost_micro,
+		.wait = asked.exclusive == EXCLUSIVE_WAIT, .clear = intake_clear, .clear_ctx = &bar,
 		.to_stdout = asked.output && strcmp(asked.output, "-") == 0,
-		.clear = intake_clear, .clear_ctx = &bar,
 	};
 	if (session_run(db, &s, &sum, &report, e) < 0)
 		return -1;
@@ -144,10 +145,10 @@ static int preview(struct tool *t, const struct oneshot *o, const struct batchse
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	const struct preview p = {
-		.shot = o, .create = &create, .db_path = t->db, .db = db,
+		.shot = o, .create = &create, .compute = asked.no_plans ? NULL : &compute,
 		.batches = set && set->n ? set->ids : NULL, .n_batches = set ? set->n : 0,
 		.user = asked.all_users ? NULL : user_name(), .prices = asked.prices,
-		.json = t->format_given && t->format == TOOL_JSON,
+		.json = t->format_given && t->format == TOOL_JSON, .db_path = t->db, .db = db,
 	};
 
 	return preview_run(&p, &text, e) < 0 ? -1 : tool_print(str_span(&text), e);
@@ -251,9 +252,9 @@ static int run(struct tool *t, struct err *e)
 	create.n_headers = headers.n;
 	create.escalations = escalations.v;
 	create.n_escalations = escalations.n;
-	if (check_options(t, e) < 0)
-		return -1;
-	if (read_limits(&asked.limits, &limits, e) < 0)
+	if (check_options(t, e) < 0 || read_limits(&asked.limits, &limits, e) < 0 ||
+	    compute_read(&compute, asked.computes.v, asked.computes.n, asked.compute_keys.v,
+			 asked.compute_keys.n, e) < 0)
 		return -1;
 	for (const struct opt *o = options; o->kind != OPT_END; o++)
 		if (o->dst == &asked.limits)

@@ -28,6 +28,7 @@ struct run_opts {
 	int exclusive;
 	bool workers, labels, allow_exec, no_plans;
 	bool dry_run;
+	struct opt_list computes, compute_keys;
 	const char *prices;     /* a file */
 	int64_t max_cost_micro; /* millionths of a dollar; -1: no limit */
 };
@@ -95,6 +96,10 @@ struct run_opts {
 		  "word, or wait for its end" }, \
 	{ .kind = OPT_FLAG, .name = "allow-exec", .dst = &(a).allow_exec, \
 	  .help = "run the commands of plans too" }, \
+	{ .kind = OPT_LIST, .name = "compute", .dst = &(a).computes, .arg = "NAME=URL", \
+	  .help = "hand data products of cams or dbxaas over: POST them to this URL" }, \
+	{ .kind = OPT_LIST, .name = "compute-key", .dst = &(a).compute_keys, .arg = "NAME=REF", \
+	  .help = "the key for that URL: env:NAME, file:PATH, cred:NAME or none", .dflt = "none" }, \
 	{ .kind = OPT_FLAG, .name = "no-plans", .dst = &(a).no_plans, \
 	  .help = "start no data products" }, \
 	{ .kind = OPT_FLAG, .name = "all-users", .dst = &(a).all_users, \

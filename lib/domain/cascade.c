@@ -8,7 +8,8 @@
 #include "domain/ending.h"
 #include "domain/event.h"
 
-#define ROW "SELECT p.id, p.state, p.parents_left, p.run_id, p.worker, p.batch, p.resume"
+#define ROW "SELECT p.id, p.state, p.parents_left, p.run_id, p.worker, p.batch, p.resume," \
+	" p.compute = 'cams' OR p.compute = 'dbxaas'"
 
 enum {
 	Q_ROW, Q_CHILDREN, Q_READY, Q_MOVE, Q_RETIRED, Q_RETIRE, Q_ALL_CHILDREN, Q_PARENTS, Q_NAME,
@@ -61,6 +62,7 @@ static void read_row(struct stmt *q, struct cascade_row *r)
 		.parents_left = stmt_col_int(q, 2), .has_run = run.n == ID_BYTES,
 		.worker = stmt_col_int(q, 4), .batch = stmt_col_int(q, 5),
 		.resume = (enum product_resume)stmt_col_int(q, 6),
+		.remote = stmt_col_int(q, 7) != 0,
 	};
 	if (r->has_run)
 		memcpy(r->run_id.b, run.p, ID_BYTES);
@@ -187,14 +189,21 @@ static int retire(struct cascade *c, const struct cascade_row *r, struct err *e)
 	return stmt_run(&q, e) < 0 ? -1 : 0;
 }
 
-static void drop_batch(struct cascade *c, const struct cascade_row *r)
+static void drop_batch(struct cascade *c, const struct cascade_row *r, bool over)
 {
 	bool flies = r->state == STATE_QUEUED || r->state == STATE_RUNNING;
 
 	c->batches = mem_resize(c->batches, (size_t)c->n_batches + 1, sizeof *c->batches);
 	c->batches[c->n_batches++] = (struct cascade_batch){
-		.id = r->batch, .cancel = flies && r->resume == PRODUCT_GOES_ON,
+		.id = r->batch, .cancel = flies && r->resume == PRODUCT_GOES_ON, .now = over,
+		.again = over && !r->remote,
 	};
+}
+
+/* Has the platform got it, whatever became of our request? */
+static bool is_handed(const struct cascade_row *r, enum state to)
+{
+	return r->remote && r->state == STATE_QUEUED && to != STATE_QUEUED;
 }
 
 static int store(struct cascade *c, const struct cascade_row *r, const struct cascade_to *to,
@@ -230,8 +239,9 @@ int cascade_move(struct cascade *c, const struct cascade_row *r, const struct ca
 	c->changed = true;
 	if (over && r->has_run && retire(c, r, e) < 0)
 		return -1;
-	if (!state_active(to->state) && r->batch > 0 && r->resume != PRODUCT_AFRESH)
-		drop_batch(c, r);
+	if (r->batch > 0 && r->resume != PRODUCT_AFRESH &&
+	    (!state_active(to->state) || is_handed(r, to->state)))
+		drop_batch(c, r, !state_active(to->state));
 	if (store(c, r, to, run_id, e) < 0 ||
 	    event_add(c->db, c->ds, r->id, c->now_us, c->by, c->command, r->state, to->state,
 		      run_id, e) < 0)
@@ -353,6 +363,8 @@ int cascade_dropped(struct cascade *c, int64_t *requests, int64_t *completed, st
 	*requests = *completed = 0;
 	STMT(q, c->db, &cascade_sql, Q_BATCH);
 	for (int i = 0; i < c->n_batches; i++) {
+		if (!c->batches[i].again)
+			continue;
 		stmt_again(&q);
 		stmt_int(&q, 1, c->batches[i].id);
 		int rc = stmt_step(&q, e);
@@ -391,7 +403,7 @@ int cascade_finish(struct cascade *c, struct err *e)
 		return -1;
 	for (int i = 0; i < c->n_batches; i++)
 		if (c->batches[i].cancel &&
-		    ending_start(c->db, c->batches[i].id, true, c->now_us / 1000, e) < 0)
+		    ending_start(c->db, c->batches[i].id, c->batches[i].now, c->now_us / 1000, e) < 0)
 			return -1;
 	return 0;
 }
@@ -399,7 +411,8 @@ int cascade_finish(struct cascade *c, struct err *e)
 int cascade_after(struct cascade *c, struct err *e)
 {
 	for (int i = 0; i < c->n_batches; i++)
-		if (c->batches[i].cancel && ending_cancel(c->db, c->batches[i].id, true, e) < 0)
+		if (c->batches[i].cancel &&
+		    ending_cancel(c->db, c->batches[i].id, c->batches[i].now, e) < 0)
 			return -1;
 	return 0;
 }

@@ -49,7 +49,9 @@ struct cascade {
 	struct cascade_batch {
 		int64_t id;
 		bool cancel;     /* its run is not over */
-	} *batches;              /* that products have left behind: they start from zero */
+		bool now;        /* what is in flight is cut off */
+		bool again;      /* its requests are sent again: the product starts from zero */
+	} *batches;              /* that products have left behind */
 	int n_batches;
 };
 
@@ -70,6 +72,7 @@ struct cascade_row {
 	struct id run_id;
 	int64_t worker, batch;
 	enum product_resume resume;
+	bool remote;             /* state_remote() of its compute */
 };
 /* 1, 0: there is none, -1. */
 int cascade_row(struct cascade *c, int64_t id, struct cascade_row *out, struct err *e) MUST_CHECK;
@@ -85,7 +88,9 @@ struct cascade_to {
 	bool retire;                /* the run it has is over */
 };
 /* A product that becomes waiting or disabled, or gets another run, retires the
- * run it has; a batch of that run which still runs is cancelled. */
+ * run it has; a batch of that run which still runs is cancelled.  The batch of a
+ * remote product hands it over: nothing more of it is sent once the product is
+ * not queued any more. */
 int cascade_move(struct cascade *c, const struct cascade_row *r, const struct cascade_to *to,
 		 struct err *e) MUST_CHECK;
 

@@ -12,7 +12,7 @@ static const char *const texts[] = {
 		    " p.run_id, p.since_us, t.link, b.completed, b.total,"
 		    " b.failed + b.cancelled + b.expired, iif(b.status = 1, b.in_progress_ms, NULL)"
 		    " FROM data_products p LEFT JOIN product_texts t ON t.id = p.id"
-		    " LEFT JOIN batches b ON b.id = p.batch AND p.resume <> 0"
+		    " LEFT JOIN batches b ON b.id = p.batch AND p.resume <> 0 AND p.compute = 'batch'"
 		    " WHERE p.id > ?1 << 32 AND p.id < (?1 + 1) << 32 ORDER BY p.id",
 	[Q_EDGES] = "SELECT parent & 4294967295, child & 4294967295 FROM dependencies"
 		    " WHERE parent > ?1 << 32 AND parent < (?1 + 1) << 32",

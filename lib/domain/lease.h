@@ -45,8 +45,16 @@ int lease_report(struct db *db, int64_t product, struct id run_id, enum state st
  * which goes on with its batch if it has one.  The run is retired.  1, or 0 as
  * above. */
 int lease_release(struct db *db, int64_t product, struct id run_id, struct err *e) MUST_CHECK;
-/* The same for the claims of all workers that have left or died.  How many. */
+/* The same for the claims of all workers that have left or died, but for those
+ * below.  How many. */
 int lease_rescue(struct db *db, struct err *e) MUST_CHECK;
+
+/* A queued product whose platform was told of its run, or will be by the batch
+ * that is there, keeps that run: a report names it.  Such a claim is not given up
+ * when its worker leaves or dies, but goes to the next one, here.  As
+ * lease_next() otherwise.  1 and *out, 0: there is none, -1. */
+int lease_adopt(struct db *db, const char *user, int64_t dataset, int64_t worker,
+		struct product *out, struct err *e) MUST_CHECK;
 
 /* Why a queued product is not started, for domain/reason; NULL: no reason any
  * more.  Does nothing to one that is claimed or not queued.  At most 400 bytes

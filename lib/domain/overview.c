@@ -50,7 +50,8 @@ static void take(struct product *to, const struct product *from)
 
 static int read_batch(struct reading *r, struct overview_row *row, struct err *e)
 {
-	if (!product_has_batch(&row->p))
+	/* The one that hands a product over is no part of its work. */
+	if (!product_has_batch(&row->p) || state_remote(row->p.compute))
 		return 0;
 	STMT(q, r->db, &overview_sql, Q_BATCH);
 	stmt_int(&q, 1, row->p.batch);

@@ -1,10 +1,12 @@
 #include "domain/produce.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "domain/state.h"
 #include "store/tx.h"
 
-enum { Q_LOOK, Q_SENDS, Q_STORE, Q_READ, Q_LEFT, Q_READY };
+enum { Q_LOOK, Q_SENDS, Q_STORE, Q_READ, Q_LEFT, Q_READY, Q_REPORTED, Q_ANSWER };
 static const char *const texts[] = {
 	[Q_LOOK] = "SELECT b.id, b.status, b.total, b.failed + b.cancelled + b.expired,"
 		   " b.processing + b.attempts + b.completed > 0 FROM data_products p"
@@ -18,9 +20,15 @@ static const char *const texts[] = {
 	[Q_READ] = "SELECT o.body FROM product_outputs o JOIN data_products p ON p.id = o.product"
 		   " WHERE o.product = ?1 AND o.run_id = p.run_id",
 	[Q_LEFT] = "SELECT count(*) FROM data_products WHERE dataset = ?1 AND state IN (1, 2)"
-		   " AND state IN (1, 2, 4) AND compute IN ('batch', 'exec')",
+		   " AND state IN (1, 2, 4) AND (compute IN ('batch', 'exec') OR (state = 1"
+		   " AND (worker = ?4 OR (worker IS NULL AND (compute = ?2 OR compute = ?3)))))",
 	[Q_READY] = "SELECT count(*) FROM data_products WHERE dataset = ?1 AND eager = 1"
-		    " AND state = 0 AND parents_left = 0 AND compute IN ('batch', 'exec')",
+		    " AND state = 0 AND parents_left = 0"
+		    " AND (compute IN ('batch', 'exec') OR compute = ?2 OR compute = ?3)",
+	[Q_REPORTED] = "SELECT 1 FROM data_products WHERE id = ?1 AND run_id = ?2"
+		       " AND worker IS NULL AND state IN (2, 3, 4)",
+	[Q_ANSWER] = "SELECT status, code, message FROM answers WHERE id > ?1 AND id < ?2"
+		     " ORDER BY id DESC LIMIT 1",
 };
 const struct stmt_set produce_sql = { "produce", texts, ARRAY_LEN(texts) };
 
@@ -74,18 +82,54 @@ int produce_read(struct db *db, int64_t product, struct str *body, struct err *e
 	return rc;
 }
 
-static int64_t count(struct db *db, int query, int64_t dataset, struct err *e)
+int produce_reported(struct db *db, int64_t product, struct id run_id, struct err *e)
+{
+	STMT(q, db, &produce_sql, Q_REPORTED);
+	stmt_int(&q, 1, product);
+	stmt_blob(&q, 2, run_id.b, ID_BYTES);
+	return stmt_step(&q, e);
+}
+
+void produce_answer_release(struct produce_answer *a)
+{
+	free(a->code);
+	free(a->message);
+	*a = (struct produce_answer){ 0 };
+}
+
+int produce_answer(struct db *db, int64_t batch, struct produce_answer *out, struct err *e)
+{
+	produce_answer_release(out);
+	STMT(q, db, &produce_sql, Q_ANSWER);
+	stmt_int(&q, 1, batch << 32);
+	stmt_int(&q, 2, (batch + 1) << 32);
+	int rc = stmt_step(&q, e);
+	if (rc > 0)
+		*out = (struct produce_answer){
+			.status = stmt_col_int(&q, 0), .code = stmt_col_copy(&q, 1),
+			.message = stmt_col_copy(&q, 2),
+		};
+	return rc;
+}
+
+static int64_t count(struct db *db, int query, int64_t dataset, const struct compute *c,
+		     int64_t worker, struct err *e)
 {
 	STMT(q, db, &produce_sql, query);
 	stmt_int(&q, 1, dataset);
+	for (int i = 0; i < COMPUTE_REMOTE; i++)
+		stmt_textz(&q, 2 + i, compute_url(c, compute_remote[i]) ? compute_remote[i] : NULL);
+	if (query == Q_LEFT)
+		stmt_int(&q, 4, worker);
 	return stmt_step(&q, e) < 0 ? -1 : stmt_col_int(&q, 0);
 }
 
-int64_t produce_left(struct db *db, const struct dataset *d, struct err *e)
+int64_t produce_left(struct db *db, const struct dataset *d, const struct compute *c,
+		     int64_t worker, struct err *e)
 {
-	int64_t open = count(db, Q_LEFT, d->id, e), ready = 0;
+	int64_t open = count(db, Q_LEFT, d->id, c, worker, e), ready = 0;
 
 	if (open >= 0 && d->paused)
-		ready = count(db, Q_READY, d->id, e);
+		ready = count(db, Q_READY, d->id, c, worker, e);
 	return open < 0 || ready < 0 ? -1 : open + ready;
 }

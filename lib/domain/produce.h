@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "domain/batch.h"
+#include "domain/compute.h"
 #include "domain/dataset.h"
 #include "store/stmt.h"
 
@@ -41,8 +42,23 @@ int produce_store(struct db *db, int64_t product, struct id run_id, struct span 
 /* Appends it; 1, 0: there is none of the product's last run. */
 int produce_read(struct db *db, int64_t product, struct str *body, struct err *e) MUST_CHECK;
 
+/* Has the platform of a remote product reported this run, before a worker did? */
+int produce_reported(struct db *db, int64_t product, struct id run_id, struct err *e) MUST_CHECK;
+
+/* How the newest request of a batch has ended.  Owned. */
+struct produce_answer {
+	int64_t status;          /* HTTP; 0: none */
+	char *code, *message;    /* NULL: none */
+};
+void produce_answer_release(struct produce_answer *a);
+/* 1; 0: none has, or it was cancelled or has expired. */
+int produce_answer(struct db *db, int64_t batch, struct produce_answer *out,
+		   struct err *e) MUST_CHECK;
+
 /* What is left of a dataset for fsl-run: products of a batch or a command that
- * are queued or running, and if it is paused those that would be queued. */
-int64_t produce_left(struct db *db, const struct dataset *d, struct err *e) MUST_CHECK;
+ * are queued or running, remote ones that are queued and have an URL or that this
+ * worker is handing over, and if it is paused those that would be queued. */
+int64_t produce_left(struct db *db, const struct dataset *d, const struct compute *c,
+		     int64_t worker, struct err *e) MUST_CHECK;
 
 #endif

@@ -21,8 +21,10 @@ static const char *const texts[] = {
 	[Q_INSERT] = "INSERT INTO data_products (id, dataset, uuid, name, version, compute, eager,"
 		     " state, parents_left, since_us, modified_by, modified_us)"
 		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?9)",
+	/* The batch of a product is its work, or hands it over: not both. */
 	[Q_UPDATE] = "UPDATE data_products SET name = ?2, version = ?3, compute = ?4, eager = ?5,"
-		     " modified_by = ?6, modified_us = ?7 WHERE id = ?1",
+		     " modified_by = ?6, modified_us = ?7, resume = iif((compute = 'cams' OR compute"
+		     " = 'dbxaas') = (?4 = 'cams' OR ?4 = 'dbxaas'), resume, 0) WHERE id = ?1",
 	[Q_TEXTS] = "INSERT INTO product_texts (id, passthrough, extra) VALUES (?1, ?2, ?3)"
 		    " ON CONFLICT (id) DO UPDATE SET passthrough = ?2, extra = ?3",
 	[Q_EDGE] = "SELECT extra FROM dependencies WHERE parent = ?1 AND child = ?2",

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
 #include "store/side.h"
 
-enum { PARENTS_SHOWN = 3, SHOWN = 40, SAID = 200, LINK_SHOWN = 120 };
+enum { PARENTS_SHOWN = 3, SHOWN = 40, SAID = 200, URL_SHOWN = 120 };
 
 enum { Q_BLOCKING, Q_WORKER, Q_BATCH };
 static const char *const texts[] = {
@@ -16,7 +17,8 @@ static const char *const texts[] = {
 		       " ON p.id = d.parent WHERE d.child = ?1 AND p.state NOT IN (3, 5)"
 		       " LIMIT ?2",
 	[Q_WORKER] = "SELECT host, pid FROM workers WHERE id = ?1",
-	[Q_BATCH] = "SELECT 'batch_' || lower(hex(uuid)), failed + cancelled + expired, total"
+	[Q_BATCH] = "SELECT 'batch_' || lower(hex(uuid)), failed + cancelled + expired, total,"
+		    " base_url, completed, attempts, coalesce(completed_ms, 0)"
 		    " FROM batches WHERE id = ?1",
 };
 const struct stmt_set reason_sql = { "reason", texts, ARRAY_LEN(texts) };
@@ -50,6 +52,27 @@ static int worker(struct db *db, const struct product *p, const char *what, stru
 	return rc < 0 ? -1 : 0;
 }
 
+/* A remote product that a batch hands over, or has handed over. */
+static int handover(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	char n[NUM_BUF], at[CLOCK_BUF];
+
+	STMT(q, db, &reason_sql, Q_BATCH);
+	stmt_int(&q, 1, p->batch);
+	int rc = stmt_step(&q, e);
+	if (rc <= 0)
+		return rc;
+	const char *url = safe_show(stmt_col(&q, 3), URL_SHOWN);
+	if (p->state == STATE_QUEUED)
+		str_addf(out, "is being handed over to %s (%s so far)%s", url,
+			 num_of(stmt_col_int(&q, 5), "attempt", n),
+			 side_any_worker(db_side(db)) ? "" : "; no worker is running");
+	else if (stmt_col_int(&q, 4) > 0)
+		str_addf(out, "was handed over to %s at %s and waits for fletcher-plan update", url,
+			 clock_text(stmt_col_int(&q, 6), at));
+	return 0;
+}
+
 static int waiting(struct db *db, const struct dataset *d, const struct product *p,
 		   struct str *out, struct err *e)
 {
@@ -64,17 +87,27 @@ static int waiting(struct db *db, const struct dataset *d, const struct product 
 
 static int queued(struct db *db, const struct product *p, struct str *out, struct err *e)
 {
+	if (p->worker && state_remote(p->compute) && product_has_batch(p))
+		return handover(db, p, out, e);
 	if (p->worker)
 		return worker(db, p, "is being started", out, e);
 	if (p->held)
 		safe_text(out, span_of(p->held));
-	else if (strcmp(p->compute, "batch") != 0 && strcmp(p->compute, "exec") != 0)
-		str_addf(out, "%s has not reported it: fletcher-plan update does", p->compute);
+	else if (state_remote(p->compute))
+		str_addf(out, "waits for a worker with --compute %s=URL, or for whoever reports it with"
+			 " fletcher-plan update", p->compute);
 	else if (!side_any_worker(db_side(db)))
 		str_addz(out, "no worker is running");
 	else
 		str_addz(out, "no worker has started it yet");
 	return 0;
+}
+
+static int running(struct db *db, const struct product *p, struct str *out, struct err *e)
+{
+	if (p->worker)
+		return worker(db, p, "is run", out, e);
+	return state_remote(p->compute) && product_has_batch(p) ? handover(db, p, out, e) : 0;
 }
 
 /* Its batch, if that is what failed: 1; 0: it is not. */
@@ -89,9 +122,13 @@ static int failed_batch(struct db *db, const struct product *p, struct str *out,
 	int rc = stmt_step(&q, e);
 	if (rc <= 0 || stmt_col_int(&q, 1) == 0)
 		return rc < 0 ? -1 : 0;
-	str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
-		 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
-		 safe_show(stmt_col(&q, 0), SHOWN));
+	if (state_remote(p->compute))
+		str_addf(out, "could not be handed over to %s: fsl-batch errors %.20s",
+			 safe_show(stmt_col(&q, 3), URL_SHOWN), safe_show(stmt_col(&q, 0), SHOWN));
+	else
+		str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
+			 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
+			 safe_show(stmt_col(&q, 0), SHOWN));
 	return 1;
 }
 
@@ -131,7 +168,9 @@ static void say_passback(struct str *out, struct span passback)
 	struct span inner = error.n ? member(error, "message") : SPAN_NONE;
 
 	if (!error.n && !message.n) {
-		if (json_type(passback) != JSON_NULL && !span_is(passback, "{}"))
+		/* One with a batch is ours, of before: it says how all was well. */
+		if (json_type(passback) != JSON_NULL && !span_is(passback, "{}") &&
+		    !member(passback, "batch").n)
 			say(out, passback);
 		return;
 	}
@@ -157,7 +196,7 @@ static int failed(struct db *db, const struct product *p, struct str *out, struc
 		str_addz(&said, "was reported as failed: fletcher-plan retry runs it again");
 	str_addspan(out, str_span(&said));
 	if (t.link && *t.link)
-		str_addf(out, " (%s)", safe_show(span_of(t.link), LINK_SHOWN));
+		str_addf(out, " (%s)", safe_show(span_of(t.link), URL_SHOWN));
 	return 0;
 }
 
@@ -170,7 +209,7 @@ int reason_text(struct db *db, const struct dataset *d, const struct product *p,
 	case STATE_QUEUED:
 		return queued(db, p, out, e);
 	case STATE_RUNNING:
-		return p->worker ? worker(db, p, "is run", out, e) : 0;
+		return running(db, p, out, e);
 	case STATE_FAILED:
 		return failed(db, p, out, e);
 	case STATE_DISABLED:

@@ -1,5 +1,7 @@
 #include "domain/state.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 static const char *const texts[] = {
@@ -43,4 +45,9 @@ const char *state_compute(struct span text)
 		if (span_is(text, computes[i]))
 			return computes[i];
 	return NULL;
+}
+
+bool state_remote(const char *compute)
+{
+	return strcmp(compute, "cams") == 0 || strcmp(compute, "dbxaas") == 0;
 }

@@ -33,4 +33,8 @@ bool state_reportable(enum state s);
  * static text; NULL if there is none of that name. */
 const char *state_compute(struct span text);
 
+/* Is it run by a platform elsewhere, which reports it ("cams", "dbxaas")?  What
+ * workers may do is to tell that platform (fsl-run --compute). */
+bool state_remote(const char *compute);
+
 #endif

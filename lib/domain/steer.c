@@ -139,7 +139,7 @@ static int report(struct steer *s, const struct cascade_row *r, const struct sta
 	bool same_run = !i->has_run || !r->has_run || id_eq(r->run_id, i->run_id);
 	const struct cascade_to to = {
 		.state = i->state, .run_id = i->has_run ? &i->run_id : NULL, .resume = r->resume,
-		.worker = same_run && i->state == STATE_RUNNING ? r->worker : 0,
+		.worker = same_run && i->state == STATE_RUNNING && !r->remote ? r->worker : 0,
 	};
 
 	if (r->state == STATE_DISABLED)
@@ -203,6 +203,8 @@ int steer_report(struct steer *s, int64_t product, const struct states_item *i, 
 	rc = cascade_row(&s->c, product, &r, e);
 	if (rc <= 0 || (rc = is_current(s, &r, i->run_id, e)) <= 0)
 		return rc;
+	if (r.remote && r.state != STATE_QUEUED) /* the platform's own word counts */
+		return 0;
 	rc = report(s, &r, i, e);
 	if (rc < 0 || cascade_below(&s->c, &product, rc, e) < 0 || cascade_trigger(&s->c, e) < 0)
 		return -1;
@@ -261,7 +263,8 @@ int steer_clear(struct steer *s, const char *dataset, const struct chosen_which 
 static int retry_one(struct steer *s, const struct cascade_row *r, const char *name,
 		     struct err *e)
 {
-	bool has_batch = r->batch > 0 && r->resume != PRODUCT_AFRESH;
+	/* What told a platform of a run tells nothing of another one. */
+	bool has_batch = r->batch > 0 && r->resume != PRODUCT_AFRESH && !r->remote;
 	struct id run_id = id_random();
 	const struct cascade_to queued = { .state = STATE_QUEUED, .run_id = &run_id,
 					   .resume = has_batch ? PRODUCT_RETRIES : PRODUCT_AFRESH };

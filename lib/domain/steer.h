@@ -41,7 +41,7 @@ int steer_update(struct steer *s, const char *dataset, const struct states *list
 
 /* The same from whoever runs it, of one product by its row (i->product is not
  * looked at).  1; 0: the run in it is not the current one, or the product is
- * gone or disabled: nothing is stored. */
+ * gone or disabled, or its platform has reported it: nothing is stored. */
 int steer_report(struct steer *s, int64_t product, const struct states_item *i,
 		 struct err *e) MUST_CHECK;
 
@@ -58,8 +58,8 @@ int steer_clear(struct steer *s, const char *dataset, const struct chosen_which 
 
 /* Success or failed -> queued with a new run_id, also if it is not eager or
  * the dataset is paused; a batch product goes on with its batch and sends what
- * failed in it.  Everything downstream waits again; so does a product whose
- * parents are not success. */
+ * failed in it, a remote one is handed over anew.  Everything downstream waits
+ * again; so does a product whose parents are not success. */
 int steer_retry(struct steer *s, const char *dataset, const struct chosen_which *w,
 		struct err *e) MUST_CHECK;
 

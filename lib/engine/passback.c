@@ -73,6 +73,46 @@ void passback_error(const char *label, const char *why, struct str *out)
 	log_warn("%s failed: %s", label, why);
 }
 
+/* "HTTP 503: overloaded" */
+static void tell_answer(const struct batch *b, const struct produce_answer *a, struct str *out)
+{
+	const char *how = a->code ? a->code : b->cancelled ? "batch_cancelled" : "batch_expired";
+
+	str_addf(out, "the POST to %s failed: ", safe_show(span_of(b->base_url), STDERR_SHOWN));
+	if (a->status)
+		str_addf(out, "HTTP %lld", (long long)a->status);
+	else
+		str_addz(out, how);
+	if (a->message)
+		str_addf(out, ": %s", safe_show(span_of(a->message), STDERR_SHOWN));
+}
+
+void passback_handover(const char *label, const struct batch *b, const struct produce_answer *a,
+		       struct str *link, struct str *out)
+{
+	struct str error CLEANUP(str_release) = STR_INIT;
+	bool good = b->completed == b->total;
+	char id[BATCH_ID_BUF];
+
+	str_reset(link);
+	str_reset(out);
+	str_addf(link, "fsl:%s", batch_id_text(b->uuid, id));
+	struct jsonw w = jsonw_start(out);
+	jsonw_object(&w);
+	if (!good) {
+		tell_answer(b, a, &error);
+		jsonw_kstrz(&w, "error", str_z(&error));
+		log_warn("%s failed: %s", label, str_z(&error));
+	}
+	jsonw_kstrz(&w, "batch", id);
+	jsonw_key(&w, "status");
+	jsonw_int_or_null(&w, a->status, a->status == 0);
+	jsonw_kstrz(&w, "code", good || a->code || a->status ? a->code :
+				b->cancelled ? "batch_cancelled" : "batch_expired");
+	jsonw_kstrz(&w, "message", a->message);
+	jsonw_end(&w);
+}
+
 void passback_batch(const struct batch *b, struct str *link, struct str *out)
 {
 	char id[BATCH_ID_BUF];

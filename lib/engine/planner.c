@@ -10,10 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "domain/dataset.h"
 #include "domain/lease.h"
-#include "domain/batch.h"
-#include "domain/produce.h"
 #include "engine/step.h"
 #include "store/db.h"
 
@@ -23,7 +20,7 @@ enum {
 	RETRY_MS = 200,      /* after an error that may pass */
 	SUSPECT_MS = 500,    /* how long one looks for a dead worker after somebody closed */
 	PATIENCE_MS = 2000,
-	NAMES = 5,
+	REMOTE_STEPS = PLANNER_STEPS / 2, /* a platform that is down leaves room for others */
 };
 
 struct planner {
@@ -49,18 +46,8 @@ struct planner {
 	bool rescue;               /* somebody may have died */
 	int64_t next_round, suspect_until; /* monotonic */
 	bool stuck;
-	int64_t *touched;          /* datasets that it worked on */
-	int n_touched;
-	int n_names;
-	struct planner_sum sum;
+	struct plansum sum;
 };
-
-void planner_sum_release(struct planner_sum *s)
-{
-	str_release(&s->names);
-	free(s->dataset);
-	s->dataset = NULL;
-}
 
 static void wake_up(struct planner *p)
 {
@@ -79,9 +66,8 @@ static void planner_free(struct planner *p)
 	if (p->wake >= 0)
 		close(p->wake);
 	pthread_mutex_destroy(&p->lock);
-	planner_sum_release(&p->sum);
+	plansum_release(&p->sum);
 	free(p->datasets);
-	free(p->touched);
 	free(p);
 }
 
@@ -154,41 +140,6 @@ void planner_part(struct planner *p)
 
 /* --- the thread */
 
-static void touch(struct planner *p, int64_t dataset)
-{
-	for (int i = 0; i < p->n_touched; i++)
-		if (p->touched[i] == dataset)
-			return;
-	p->touched = mem_room(p->touched, (size_t)p->n_touched, sizeof *p->touched);
-	p->touched[p->n_touched++] = dataset;
-}
-
-static void count_spared(struct planner *p, const struct step *s)
-{
-	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	struct err ignored = ERR_INIT;
-
-	if (step_batch(s) && batch_get(p->db, step_batch(s), &b, &ignored) == 0)
-		p->sum.spared += b.failed + b.cancelled + b.expired;
-}
-
-static void count_end(struct planner *p, const struct step *s)
-{
-	enum state outcome = step_outcome(s);
-
-	p->sum.success += outcome == STATE_SUCCESS;
-	p->sum.failed += outcome == STATE_FAILED;
-	if (outcome == STATE_SUCCESS)
-		count_spared(p, s);
-	if (outcome != STATE_FAILED || p->n_names++ >= NAMES)
-		return;
-	str_addf(&p->sum.names, "%s%s", p->sum.names.n ? ", " : "", step_label(s));
-	if (!p->sum.dataset) {
-		const char *label = step_label(s);
-		p->sum.dataset = mem_copy(label, strcspn(label, "/"));
-	}
-}
-
 /* A disk that is full, a file that is locked: all is tried again. */
 static bool may_pass(struct planner *p, const struct err *e)
 {
@@ -232,18 +183,24 @@ static int work_steps(struct planner *p, bool all, bool quiet, struct err *e)
 			continue;
 		}
 		ended++;
-		count_end(p, s);
+		plansum_end(&p->sum, p->db, s);
 		step_free(s);
 	}
 	p->n_steps = kept;
 	return rc < 0 ? -1 : ended;
 }
 
+static struct step_options options(const struct planner *p)
+{
+	return (struct step_options){ .db = p->db, .worker = p->worker, .compute = p->o.compute,
+				      .allow_exec = p->o.allow_exec,
+				      .may_command = p->commands < p->most_commands };
+}
+
 /* One queued product.  1: it is ours, 0: it is not. */
 static int take(struct planner *p, const struct product *v, struct err *e)
 {
-	const struct step_options o = { p->db, p->worker, p->o.allow_exec,
-					p->commands < p->most_commands };
+	const struct step_options o = options(p);
 	struct str why CLEANUP(str_release) = STR_INIT;
 	struct step *s = NULL;
 	int rc = step_claim(&o, v, &s, &why, e);
@@ -251,14 +208,14 @@ static int take(struct planner *p, const struct product *v, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc > 0 || why.n > 0)
-		touch(p, v->dataset);
+		plansum_touch(&p->sum, v->dataset);
 	if (rc == 0)
 		return why.n > 0 && (!v->held || strcmp(v->held, str_z(&why)) != 0)
 			       ? lease_hold(p->db, v->id, str_z(&why), e) : 0;
 	p->steps[p->n_steps++] = s;
 	rc = step_work(s, clock_mono_ms(), e);
 	if (rc > 0) {
-		count_end(p, s);
+		plansum_end(&p->sum, p->db, s);
 		step_free(s);
 		p->n_steps--;
 	}
@@ -266,14 +223,34 @@ static int take(struct planner *p, const struct product *v, struct err *e)
 	return rc < 0 && !may_pass(p, e) ? -1 : 1;
 }
 
-static int scan_one(struct planner *p, const char *compute, int64_t dataset, struct err *e)
+/* What others have left of the remote products that they were handing over. */
+static int adopt(struct planner *p, int64_t dataset, struct err *e)
 {
 	struct product v CLEANUP(product_release) = PRODUCT_INIT;
+	const struct step_options o = options(p);
+	int rc, taken = 0;
+
+	while (p->n_steps < REMOTE_STEPS &&
+	       (rc = lease_adopt(p->db, p->o.remote_user, dataset, p->worker, &v, e)) != 0) {
+		if (rc < 0 || (rc = step_adopt(&o, &v, &p->steps[p->n_steps], e)) < 0)
+			return -1;
+		plansum_touch(&p->sum, v.dataset);
+		p->n_steps += rc;
+		taken++;
+	}
+	return taken;
+}
+
+static int scan_one(struct planner *p, const char *compute, int64_t dataset, struct err *e)
+{
+	const char *user = state_remote(compute) ? p->o.remote_user : p->o.user;
+	struct product v CLEANUP(product_release) = PRODUCT_INIT;
+	int most = state_remote(compute) ? REMOTE_STEPS : PLANNER_STEPS;
 	int64_t after = 0;
 	int rc, taken = 0;
 
-	while (p->n_steps < PLANNER_STEPS &&
-	       (rc = lease_next(p->db, p->o.user, compute, dataset, after, &v, e)) != 0) {
+	while (p->n_steps < most &&
+	       (rc = lease_next(p->db, user, compute, dataset, after, &v, e)) != 0) {
 		int one = rc < 0 ? -1 : take(p, &v, e);
 		if (one < 0)
 			return -1;
@@ -283,16 +260,20 @@ static int scan_one(struct planner *p, const char *compute, int64_t dataset, str
 	return taken;
 }
 
-/* Takes what is queued.  How many. */
-static int scan(struct planner *p, struct err *e)
+/* Takes what is queued, and what the dead have left.  How many. */
+static int scan(struct planner *p, bool rescue, struct err *e)
 {
-	static const char *const computes[] = { "exec", "batch" };
+	static const char *const computes[] = { NULL, "exec", "batch", "cams", "dbxaas" };
 	int taken = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(computes); i++) {
+	for (size_t i = rescue ? 0 : 1; i < ARRAY_LEN(computes); i++) {
+		const char *compute = computes[i];
 		int n = p->datasets ? p->o.n_datasets : 1;
+		if (compute && state_remote(compute) && !compute_url(p->o.compute, compute))
+			continue;
 		for (int k = 0; k < n; k++) {
-			int one = scan_one(p, computes[i], p->datasets ? p->datasets[k] : 0, e);
+			int64_t dataset = p->datasets ? p->datasets[k] : 0;
+			int one = compute ? scan_one(p, compute, dataset, e) : adopt(p, dataset, e);
 			if (one < 0)
 				return -1;
 			taken += one;
@@ -307,10 +288,10 @@ static int look_round(struct planner *p, bool quiet, struct err *e)
 	int64_t began = clock_mono_ms();
 	int rescued = p->rescue ? lease_rescue(p->db, e) : 0;
 	int ended = rescued < 0 ? -1 : work_steps(p, true, quiet, e);
-	int taken = ended < 0 || quiet ? 0 : scan(p, e);
+	int taken = ended < 0 || quiet ? 0 : scan(p, p->rescue, e);
 	int64_t now = clock_mono_ms(), rest = (now - began) * 10;
 
-	p->rescue &= rescued < 0;
+	p->rescue &= rescued < 0 || taken < 0;
 	/* A look that takes long, as there are many to look at, comes less often. */
 	p->next_round = now + (rest < ROUND_MS ? ROUND_MS : rest < SAFETY_MS ? rest : SAFETY_MS);
 	return rescued < 0 || ended < 0 || taken < 0 ? -1 : rescued + ended + taken;
@@ -377,7 +358,7 @@ static int give_back(struct planner *p, struct err *e)
 	for (int i = 0; i < p->n_steps; i++) {
 		int one = step_work(p->steps[i], clock_mono_ms(), e);
 		if (one > 0)
-			count_end(p, p->steps[i]);
+			plansum_end(&p->sum, p->db, p->steps[i]);
 		if (one == 0)
 			one = step_give_back(p->steps[i], e);
 		if (one < 0 && rc == 0)
@@ -450,38 +431,11 @@ void planner_start(struct planner *p, int64_t worker, void (*ring)(void *ctx), v
 		BUG("cannot start a thread");
 }
 
-/* What is left where it has worked. */
-static int count_left(struct planner *p, struct err *e)
-{
-	bool named = p->datasets != NULL;
-	int n = named ? p->o.n_datasets : p->n_touched;
-
-	if (named)
-		p->sum.success = p->sum.failed = 0;
-	for (int i = 0; i < n; i++) {
-		struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
-		int rc = dataset_get(p->db, named ? p->datasets[i] : p->touched[i], &d, e);
-		if (rc < 0)
-			return -1;
-		if (rc == 0)
-			continue;
-		int64_t left = produce_left(p->db, &d, e);
-		if (left < 0)
-			return -1;
-		p->sum.queued += left;
-		if (named) {
-			p->sum.success += d.count[STATE_SUCCESS];
-			p->sum.failed += d.count[STATE_FAILED];
-		}
-	}
-	return 0;
-}
-
-int planner_close(struct planner *p, struct planner_sum *out, struct err *e)
+int planner_close(struct planner *p, struct plansum *out, struct err *e)
 {
 	int rc = 0;
 
-	*out = (struct planner_sum){ .names = STR_INIT };
+	*out = (struct plansum)PLANSUM_INIT;
 	if (!p)
 		return 0;
 	if (p->started) {
@@ -490,10 +444,11 @@ int planner_close(struct planner *p, struct planner_sum *out, struct err *e)
 		pthread_mutex_unlock(&p->lock);
 		wake_up(p);
 		pthread_join(p->thread, NULL);
-		rc = count_left(p, e);
+		rc = plansum_left(&p->sum, p->db, p->datasets, p->o.n_datasets, p->o.compute, p->worker,
+				  e);
 	}
 	*out = p->sum;
-	p->sum = (struct planner_sum){ .names = STR_INIT };
+	p->sum = (struct plansum)PLANSUM_INIT;
 	planner_free(p);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /* planner: the thread that runs plans while the others send requests.
  *
- * It takes queued products, imports and makes their batches, runs commands, and
- * reports what has ended, which queues what comes next.  It has a connection of
+ * It takes queued products, imports and makes their batches, runs commands, hands
+ * over what is computed elsewhere, and reports what has ended, which queues what
+ * comes next.  It has a connection of
  * its own: neither the network nor the ledger ever waits for an import or a
  * command.  Woken by the doorbell of the side file (store/side.h) and by its
  * commands; the batches are sent by whoever claims their requests.
@@ -13,28 +14,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
-#include "base/str.h"
+#include "domain/compute.h"
+#include "engine/plansum.h"
 
 enum { PLANNER_STEPS = 256 /* products in hand at once */ };
 
 struct planner_options {
 	const char *db_path;
 	const char *user;        /* whose plans; never anybody's: a plan names files and programs */
+	const char *remote_user; /* whose remote products; NULL: anybody's */
+	const struct compute *compute; /* where those are handed over; NULL: none is */
 	const int64_t *datasets; /* rows; NULL: all of `user` */
 	int n_datasets;
 	bool allow_exec;
 };
-
-/* What has become of the plans of a run.  Of named datasets all products count,
- * else those that this run has reported. */
-struct planner_sum {
-	int64_t success, failed;
-	int64_t queued;          /* left in the datasets that it worked on, see produce_left() */
-	int64_t spared;          /* failed requests in the batches of successful products */
-	struct str names;        /* "papers/judge, papers/load": the first that have failed */
-	char *dataset;           /* of the first of them, or NULL */
-};
-void planner_sum_release(struct planner_sum *s);
 
 struct planner;
 
@@ -57,6 +50,6 @@ void planner_part(struct planner *p);
 
 /* Reports what has ended, gives back the rest, ends the thread and frees.
  * NULL is fine.  *out is to be released. */
-int planner_close(struct planner *p, struct planner_sum *out, struct err *e) MUST_CHECK;
+int planner_close(struct planner *p, struct plansum *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -11,10 +11,13 @@
 #include "base/safe.h"
 #include "domain/exchange.h"
 #include "domain/forecast.h"
+#include "domain/lease.h"
 #include "domain/prices.h"
 #include "domain/request.h"
 #include "domain/reuse.h"
+#include "engine/errand.h"
 #include "engine/key.h"
+#include "engine/post.h"
 
 #define RETRYABLE (1u << REQUEST_FAILED | 1u << REQUEST_CANCELLED | 1u << REQUEST_EXPIRED)
 
@@ -74,10 +77,18 @@ static int first_as_curl(const struct preview_state *s, const struct forecast_gr
 {
 	struct exchange x CLEANUP(exchange_release) = EXCHANGE_INIT;
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	int rc;
 
-	if (g->batch == 0 ? exchange_line(&s->future, g->raw, &x, e) < 0
-			  : batch_get(s->db, g->batch, &b, e) < 0 ||
-			    exchange_load(s->db, &b, g->row, &x, e) < 0)
+	if (g->batch > 0) {
+		rc = batch_get(s->db, g->batch, &b, e) < 0 ? -1 : exchange_load(s->db, &b, g->row, &x, e);
+	} else if (s->p->shot) {
+		rc = exchange_line(&s->future, g->raw, &x, e);
+	} else {
+		b.base_url = mem_copy(g->base_url.p, g->base_url.n);
+		b.key_ref = mem_copy(g->key.p, g->key.n);
+		rc = exchange_line(&b, g->raw, &x, e);
+	}
+	if (rc < 0)
 		return -1;
 	str_addspan(custom_id, x.line.custom_id);
 	exchange_curl(&x, curl);
@@ -331,11 +342,50 @@ static int add_batch(void *ctx, const struct batch *b, struct err *e)
 	return forecast_batch(s->forecast, s->db, b, STATES_NEXT, e);
 }
 
+static int add_post(struct preview_state *s, const struct product *p, struct err *e)
+{
+	static const struct id unknown;
+	struct errand work CLEANUP(errand_release) = ERRAND_INIT;
+	struct str raw CLEANUP(str_release) = STR_INIT;
+	struct line l CLEANUP(line_release) = LINE_INIT;
+	const struct batch b = {
+		.base_url = (char *)(uintptr_t)compute_url(s->p->compute, p->compute),
+		.key_ref = (char *)(uintptr_t)compute_key(s->p->compute, p->compute),
+	};
+	struct line_problem why;
+	int rc = errand_load(s->db, p, &work, e);
+
+	if (rc <= 0)
+		return rc;
+	post_line(b.base_url, work.dataset_uuid, p, unknown, span_of(work.passthrough), &raw);
+	if (line_read(&l, str_span(&raw), NULL, &why) < 0)
+		return err_set(e, ERR_INTERNAL, "%s: %s", work.label, why.text);
+	forecast_line(s->forecast, &b, &l);
+	return 0;
+}
+
+/* The products that would be handed over at once. */
+static int add_posts(struct preview_state *s, struct err *e)
+{
+	struct product p CLEANUP(product_release) = PRODUCT_INIT;
+
+	for (int i = 0; i < COMPUTE_REMOTE; i++) {
+		const char *name = compute_remote[i];
+		int rc = 1;
+		for (int64_t after = 0; compute_url(s->p->compute, name) && rc > 0; after = p.id) {
+			rc = lease_next(s->db, s->p->user, name, 0, after, &p, e);
+			if (rc < 0 || (rc > 0 && add_post(s, &p, e) < 0))
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int add_batches(struct preview_state *s, struct err *e)
 {
 	s->db = s->p->db;
 	if (!s->p->batches)
-		return batch_open(s->db, s->p->user, add_batch, s, e) < 0 ? -1 : 0;
+		return batch_open(s->db, s->p->user, add_batch, s, e) < 0 ? -1 : add_posts(s, e);
 	for (int i = 0; i < s->p->n_batches; i++) {
 		struct batch b CLEANUP(batch_release) = BATCH_INIT;
 		if (batch_get(s->db, s->p->batches[i], &b, e) < 0 || add_batch(s, &b, e) < 0)

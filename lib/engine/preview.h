@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "domain/compute.h"
 #include "domain/create.h"
 #include "engine/oneshot.h"
 #include "store/db.h"
@@ -30,6 +31,9 @@ struct preview {
 	const int64_t *batches;  /* rows; NULL: all of `user` */
 	int n_batches;
 	const char *user;        /* NULL: of anybody */
+	/* With all that are open, also the queued remote products of `user`; their
+	 * run_id, which is not known yet, is all zeros.  NULL: none. */
+	const struct compute *compute;
 	/* In both cases: */
 	const char *prices;      /* the file of --prices, or NULL */
 	bool json;

@@ -38,7 +38,7 @@ int report_status(const struct report *r, const struct run_summary *s, const cha
 		return 128 + s->signal;
 	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
 		return err_status(s->ledger.error.code);
-	const struct planner_sum *p = &s->plans;
+	const struct plansum *p = &s->plans;
 	if (r->remaining > 0 || p->queued > 0 || left_alone(s))
 		return EXIT_REMAINS;
 	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
@@ -85,6 +85,7 @@ void report_json(const struct report *r, const struct run_summary *s, int status
 	jsonw_kint(&w, "success", s->plans.success);
 	jsonw_kint(&w, "failed", s->plans.failed);
 	jsonw_kint(&w, "queued", s->plans.queued);
+	jsonw_kint(&w, "handed_over", s->plans.handed);
 	jsonw_end(&w);
 	jsonw_kstrz(&w, "message", left_alone(s) ? l->block_message : NULL);
 	jsonw_end(&w);
@@ -101,10 +102,12 @@ void report_text(const struct report *r, const struct run_summary *s, struct str
 		str_addf(out, "%s%s %s", i ? ", " : " (again after ", s->retries[i].name,
 			 num_count(s->retries[i].n, a));
 	str_addf(out, "%s in %s", s->n_retries ? ")" : "", num_duration_text(s->took_ms, a));
-	const struct planner_sum *p = &s->plans;
-	if (p->success + p->failed + p->queued > 0)
+	const struct plansum *p = &s->plans;
+	if (p->success + p->failed + p->queued + p->handed > 0)
 		str_addf(out, "; data products: %s success, %s failed, %s left",
 			 num_count(p->success, b), num_count(p->failed, c), num_count(p->queued, d));
+	if (p->handed > 0)
+		str_addf(out, ", %s handed over", num_count(p->handed, a));
 	if (p->names.n > 0)
 		str_addf(out, " (%s)", str_z(&p->names));
 }

@@ -18,7 +18,7 @@ static const char *const texts[] = {
 	/* Whoever computes these needs no worker of ours. */
 	[Q_ELSEWHERE] = "SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 2"
 			" AND (worker IS NULL OR compute = 'cams' OR compute = 'dbxaas') UNION ALL"
-			" SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 1"
+			" SELECT 1 FROM data_products WHERE dataset = ?1 AND state = 1 AND worker IS NULL"
 			" AND (compute = 'cams' OR compute = 'dbxaas') LIMIT 1",
 };
 const struct stmt_set rest_sql = { "rest", texts, ARRAY_LEN(texts) };

@@ -479,5 +479,5 @@ void run_release(struct run_summary *s)
 {
 	free(s->batches);
 	s->batches = NULL;
-	planner_sum_release(&s->plans);
+	plansum_release(&s->plans);
 }

@@ -66,7 +66,7 @@ struct run_summary {
 	} retries[RUN_REASONS];
 	int n_retries;
 	int64_t took_ms;
-	struct planner_sum plans;
+	struct plansum plans;
 	int64_t *batches;        /* those with a request started in this run; owned */
 	int n_batches;
 };

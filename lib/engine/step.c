@@ -16,25 +16,27 @@
 #include "domain/passthrough.h"
 #include "domain/produce.h"
 #include "domain/select.h"
+#include "engine/errand.h"
 #include "engine/needs.h"
 #include "engine/parents.h"
 #include "engine/passback.h"
+#include "engine/post.h"
 #include "store/tx.h"
 
-enum { SHOWN = 60, LABEL = 200 };
+enum { SHOWN = 60 };
 
 enum phase { BEGIN, COMMAND, INPUT, SENDS, REPORT };
 enum { WAITS, OVER, AGAIN }; /* what a phase says; AGAIN: the next one at once */
 
 struct step {
 	struct db *db;
-	int64_t product, dataset, batch;
+	struct errand work;
+	int64_t batch;
 	struct id run_id;
 	enum product_resume resume;
-	char *name, *dataset_name, *dir, *params;
-	char label[LABEL];
 	struct passthrough pass;
-	bool is_batch;
+	bool is_batch, is_remote;
+	struct str line;         /* what tells the platform */
 	enum phase phase;
 	struct child *child;
 	bool running;            /* it was reported as such */
@@ -51,10 +53,8 @@ void step_free(struct step *s)
 		return;
 	child_free(s->child);
 	passthrough_release(&s->pass);
-	free(s->name);
-	free(s->dataset_name);
-	free(s->dir);
-	free(s->params);
+	errand_release(&s->work);
+	str_release(&s->line);
 	str_release(&s->link);
 	str_release(&s->passback);
 	free(s);
@@ -67,67 +67,75 @@ static void step_cleanup(struct step **s)
 
 /* --- before the claim */
 
-static char *moved(char **from)
-{
-	return TAKE(*from);
-}
-
-/* All that the state file says of the product's work; 0: it is gone. */
-static int load(struct step *s, const struct product *p, struct span *passthrough,
-		struct product_texts *texts, struct err *e)
-{
-	struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
-	struct dataset_texts t CLEANUP(dataset_texts_release) = { 0 };
-	char label[DATASET_LABEL_BUF];
-	int rc = dataset_get(s->db, p->dataset, &d, e);
-
-	if (rc > 0)
-		rc = dataset_texts(s->db, p->dataset, &t, e);
-	if (rc > 0 && product_texts(s->db, p->id, texts, e) < 0)
-		return -1;
-	if (rc <= 0)
-		return rc;
-	*passthrough = texts->passthrough ? span_of(texts->passthrough) : SPAN_NONE;
-	s->dir = moved(&t.dir);
-	s->params = moved(&t.params);
-	s->name = mem_strdup(p->name);
-	s->dataset_name = mem_strdup(dataset_label(&d, label));
-	snprintf(s->label, sizeof s->label, "%s/%s",
-		 safe_show(span_of(s->dataset_name), SHOWN), safe_show(span_of(p->name), SHOWN));
-	return 1;
-}
-
 static struct needs needs_of(const struct step *s, const struct step_options *o)
 {
-	return (struct needs){ .db = s->db, .pass = &s->pass, .dir = s->dir,
+	return (struct needs){ .db = s->db, .pass = &s->pass, .dir = s->work.dir,
 			       .allow_exec = o && o->allow_exec, .may_command = o && o->may_command };
+}
+
+static struct step *new_step(const struct step_options *o, const struct product *p)
+{
+	struct step *s = mem_alloc(sizeof *s);
+
+	*s = (struct step){
+		.db = o->db, .work = ERRAND_INIT, .pass = PASSTHROUGH_INIT,
+		.is_batch = strcmp(p->compute, "batch") == 0, .is_remote = state_remote(p->compute),
+		.outcome = STATE_NONE, .line = STR_INIT, .link = STR_INIT, .passback = STR_INIT,
+		.resume = p->resume,
+	};
+	return s;
+}
+
+/* May it begin?  1; 0, with *why if people should know. */
+static int may_begin(struct step *s, const struct step_options *o, const struct product *p,
+		     struct str *why, struct err *e)
+{
+	struct span passthrough = span_of(s->work.passthrough);
+
+	if (s->is_remote) {
+		s->pass.options.base_url = compute_url(o->compute, p->compute);
+		s->pass.options.key = compute_key(o->compute, p->compute);
+		return s->pass.options.base_url != NULL;
+	}
+	if (passthrough_parse(p->compute, passthrough, s->work.dir, &s->pass, e) < 0) {
+		str_addz(why, e->msg);
+		return 0;
+	}
+	const struct needs needs = needs_of(s, o);
+	if (!s->is_batch || p->batch == 0 || p->resume == PRODUCT_AFRESH)
+		return needs_met(&needs, why, e);
+	s->batch = p->batch;
+	return 1;
 }
 
 int step_claim(const struct step_options *o, const struct product *p, struct step **out,
 	       struct str *why, struct err *e)
 {
-	struct product_texts texts CLEANUP(product_texts_release) = { 0 };
-	struct step *s CLEANUP(step_cleanup) = mem_alloc(sizeof *s);
-	struct span passthrough = SPAN_NONE;
+	struct step *s CLEANUP(step_cleanup) = new_step(o, p);
+	int rc = errand_load(o->db, p, &s->work, e);
 
-	*s = (struct step){
-		.db = o->db, .product = p->id, .dataset = p->dataset, .pass = PASSTHROUGH_INIT,
-		.is_batch = strcmp(p->compute, "batch") == 0, .outcome = STATE_NONE,
-		.link = STR_INIT, .passback = STR_INIT, .resume = p->resume,
-	};
-	int rc = load(s, p, &passthrough, &texts, e);
+	if (rc > 0)
+		rc = may_begin(s, o, p, why, e);
+	if (rc > 0)
+		rc = lease_claim(s->db, s->work.product, o->worker, &s->run_id, e);
 	if (rc <= 0)
 		return rc;
-	if (passthrough_parse(p->compute, passthrough, s->dir, &s->pass, e) < 0) {
-		str_addz(why, e->msg);
-		return 0;
-	}
-	const struct needs needs = needs_of(s, o);
-	if (s->is_batch && p->batch > 0 && p->resume != PRODUCT_AFRESH)
-		s->batch = p->batch;
-	else if ((rc = needs_met(&needs, why, e)) <= 0)
-		return rc;
-	rc = lease_claim(s->db, s->product, o->worker, &s->run_id, e);
+	if (s->is_remote)
+		post_line(s->pass.options.base_url, s->work.dataset_uuid, p, s->run_id,
+			  span_of(s->work.passthrough), &s->line);
+	*out = TAKE(s);
+	return 1;
+}
+
+int step_adopt(const struct step_options *o, const struct product *p, struct step **out,
+	       struct err *e)
+{
+	struct step *s CLEANUP(step_cleanup) = new_step(o, p);
+	int rc = errand_load(o->db, p, &s->work, e);
+
+	s->run_id = p->run_id;
+	s->batch = p->batch;
+	s->phase = SENDS;
 	if (rc > 0)
 		*out = TAKE(s);
 	return rc;
@@ -145,7 +153,7 @@ static int report(struct step *s, enum state result)
 /* The product has failed, without a batch that says why. */
 static int fail(struct step *s, const char *why)
 {
-	passback_error(s->label, why, &s->passback);
+	passback_error(s->work.label, why, &s->passback);
 	return report(s, STATE_FAILED);
 }
 
@@ -158,14 +166,14 @@ static int judge(struct step *s, struct err *e)
 /* What was there when it was claimed is not there any more. */
 static int hold(struct step *s, const char *why, struct err *e)
 {
-	return lease_release(s->db, s->product, s->run_id, e) < 0 ||
-	       lease_hold(s->db, s->product, why, e) < 0 ? -1 : OVER;
+	return lease_release(s->db, s->work.product, s->run_id, e) < 0 ||
+	       lease_hold(s->db, s->work.product, why, e) < 0 ? -1 : OVER;
 }
 
 static int say_running(struct step *s, struct err *e)
 {
 	struct span link = s->link.n > 0 ? str_span(&s->link) : SPAN_NONE;
-	int rc = s->running ? 1 : lease_report(s->db, s->product, s->run_id, STATE_RUNNING, link,
+	int rc = s->running ? 1 : lease_report(s->db, s->work.product, s->run_id, STATE_RUNNING, link,
 					       SPAN_NONE, e);
 
 	s->running = rc > 0;
@@ -188,15 +196,15 @@ static int start_command(struct step *s, struct err *e)
 	if (input < 0)
 		return -1;
 	/* The names of the parents are wanted in any case. */
-	if (parents_write(s->db, s->product, input, &products, e) < 0)
+	if (parents_write(s->db, s->work.product, input, &products, e) < 0)
 		return judge(s, e);
 	if (lseek(input, 0, SEEK_SET) < 0)
 		return err_sys(e, ERR_IO, "lseek");
-	const struct parents_env v = { db_path(s->db), s->dataset_name, s->name, str_z(&products),
-				       s->run_id, s->params };
+	const struct parents_env v = { db_path(s->db), s->work.dataset_name, s->work.name, str_z(&products),
+				       s->run_id, s->work.params };
 	char **env = parents_env(&v);
 	const struct child_new n = {
-		.argv = s->pass.argv, .dir = s->dir, .env = env,
+		.argv = s->pass.argv, .dir = s->work.dir, .env = env,
 		.input = s->pass.parents ? input : -1, .timeout_ms = s->pass.timeout_ms,
 		.max_output = s->pass.max_output, .beside = db_path(s->db),
 	};
@@ -206,7 +214,7 @@ static int start_command(struct step *s, struct err *e)
 		return hold(s, e->msg, e);
 	if (!s->child)
 		return judge(s, e);
-	log_info("%s runs %s", s->label, safe_show(span_of(s->pass.argv[0]), SHOWN));
+	log_info("%s runs %s", s->work.label, safe_show(span_of(s->pass.argv[0]), SHOWN));
 	s->phase = COMMAND;
 	return AGAIN;
 }
@@ -221,9 +229,9 @@ static int store_output(struct step *s, struct err *e)
 	int rc;
 
 	if (!f || map == MAP_FAILED)
-		rc = err_sys(e, ERR_IO, "cannot read what %s wrote", s->label);
+		rc = err_sys(e, ERR_IO, "cannot read what %s wrote", s->work.label);
 	else
-		rc = produce_store(s->db, s->product, s->run_id,
+		rc = produce_store(s->db, s->work.product, s->run_id,
 				   (struct span){ map, (size_t)bytes }, e);
 	if (map && map != MAP_FAILED)
 		munmap(map, (size_t)bytes);
@@ -235,7 +243,7 @@ static int store_output(struct step *s, struct err *e)
 static int watch_command(struct step *s, int64_t now_ms, struct err *e)
 {
 	struct produce_look look;
-	int status, rc = produce_look(s->db, s->product, s->run_id, &look, e);
+	int status, rc = produce_look(s->db, s->work.product, s->run_id, &look, e);
 
 	if (rc <= 0) /* cleared: nobody wants it any more */
 		return rc < 0 ? -1 : OVER;
@@ -245,7 +253,7 @@ static int watch_command(struct step *s, int64_t now_ms, struct err *e)
 		return WAITS;
 	if (child_how(s->child, &status) == CHILD_STOPPED)
 		return step_give_back(s, e) < 0 ? -1 : OVER;
-	if (!passback_command(s->child, &s->pass, s->label, &s->passback))
+	if (!passback_command(s->child, &s->pass, s->work.label, &s->passback))
 		return report(s, STATE_FAILED);
 	if (s->is_batch) {
 		s->phase = INPUT;
@@ -270,7 +278,7 @@ static void on_problem(void *ctx, const char *file, int64_t line, const struct l
 static int on_shown(void *ctx, struct db *db, int64_t batch, struct err *e)
 {
 	struct step *s = ctx;
-	int rc = produce_sends(db, s->product, s->run_id, batch, e);
+	int rc = produce_sends(db, s->work.product, s->run_id, batch, e);
 
 	s->late = rc == 0;
 	return rc > 0 ? 0 : rc < 0 ? -1 : err_set(e, ERR_STATE, "the run is over");
@@ -285,9 +293,15 @@ static int import_lines(struct step *s, struct file *f, struct err *e)
 
 	if (s->pass.file && passthrough_is_id(s->pass.file))
 		return file_find(s->db, s->pass.file, f, e);
-	str_addf(&name, "%s.jsonl", s->name);
+	int spool CLEANUP(close_fd) = s->is_remote ? post_spool(s->db, str_span(&s->line), e) : -1;
+	if (s->is_remote && spool < 0)
+		return -1;
+	str_addf(&name, "%s.jsonl", s->work.name);
+	if (s->is_remote)
+		str_addf(&path, "/proc/self/fd/%d", spool);
 	create_import(&s->pass.options,
-		      s->pass.file ? needs_path(&needs, &path) : child_output(s->child, &bytes), &im);
+		      s->is_remote ? str_z(&path) : s->pass.file ? needs_path(&needs, &path)
+					: child_output(s->child, &bytes), &im);
 	if (!s->pass.file)
 		im.filename = str_z(&name);
 	im.problem = on_problem;
@@ -339,7 +353,7 @@ static int go_on(struct step *s, struct err *e)
 	TX(tx);
 	if (tx_begin(&tx, s->db, e) < 0)
 		return -1;
-	int rc = produce_sends(s->db, s->product, s->run_id, s->batch, e);
+	int rc = produce_sends(s->db, s->work.product, s->run_id, s->batch, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : OVER;
 	s->phase = SENDS;
@@ -352,7 +366,7 @@ static int watch_batch(struct step *s, struct err *e)
 	struct produce_look look;
 	char bad[NUM_BUF], total[NUM_BUF];
 	int64_t may = 0;
-	int rc = produce_look(s->db, s->product, s->run_id, &look, e);
+	int rc = produce_look(s->db, s->work.product, s->run_id, &look, e);
 
 	if (rc <= 0)
 		return rc < 0 ? -1 : OVER;
@@ -372,22 +386,44 @@ static int watch_batch(struct step *s, struct err *e)
 		BUG("max_failed: %s", e->msg);
 	if (b.status != BATCH_FAILED && look.bad <= may)
 		return report(s, STATE_SUCCESS);
-	log_warn("%s failed: %s of %s requests did", s->label, num_count(look.bad, bad),
+	log_warn("%s failed: %s of %s requests did", s->work.label, num_count(look.bad, bad),
 		 num_count(look.total, total));
 	return report(s, STATE_FAILED);
+}
+
+static int watch_post(struct step *s, struct err *e)
+{
+	enum post_how how;
+
+	if (post_look(s->db, s->work.label, s->work.product, s->run_id, s->batch, &how, &s->link,
+		      &s->passback, e) < 0)
+		return -1;
+	switch (how) {
+	case POST_WAITS:
+		return WAITS;
+	case POST_HANDED:
+		return report(s, STATE_RUNNING);
+	case POST_FAILED:
+		return report(s, STATE_FAILED);
+	case POST_REPORTED:
+		s->outcome = STATE_RUNNING;
+		return OVER;
+	default:
+		return OVER;
+	}
 }
 
 static int say_result(struct step *s, struct err *e)
 {
 	struct span link = s->link.n > 0 ? str_span(&s->link) : SPAN_NONE;
-	int rc = lease_report(s->db, s->product, s->run_id, s->result, link,
+	int rc = lease_report(s->db, s->work.product, s->run_id, s->result, link,
 			      str_span(&s->passback), e);
 
 	if (rc < 0)
 		return -1;
 	if (rc > 0)
 		s->outcome = s->result;
-	log_info("%s: %s", s->label, rc > 0 ? state_text(s->result) : "the report came too late");
+	log_info("%s: %s", s->work.label, rc > 0 ? state_text(s->result) : "the report came too late");
 	return OVER;
 }
 
@@ -406,7 +442,7 @@ static int one_phase(struct step *s, int64_t now_ms, struct err *e)
 	case INPUT:
 		return make_batch(s, e);
 	case SENDS:
-		return watch_batch(s, e);
+		return s->is_remote ? watch_post(s, e) : watch_batch(s, e);
 	default:
 		return say_result(s, e);
 	}
@@ -438,12 +474,14 @@ void step_stop(struct step *s, int64_t now_ms)
 
 int step_give_back(struct step *s, struct err *e)
 {
-	return lease_release(s->db, s->product, s->run_id, e) < 0 ? -1 : 0;
+	if (s->is_remote && s->batch > 0)
+		return 0;
+	return lease_release(s->db, s->work.product, s->run_id, e) < 0 ? -1 : 0;
 }
 
 const char *step_label(const struct step *s)
 {
-	return s->label;
+	return s->work.label;
 }
 
 enum state step_outcome(const struct step *s)
@@ -453,7 +491,7 @@ enum state step_outcome(const struct step *s)
 
 int64_t step_dataset(const struct step *s)
 {
-	return s->dataset;
+	return s->work.dataset;
 }
 
 int64_t step_batch(const struct step *s)

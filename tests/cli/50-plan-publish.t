@@ -179,7 +179,7 @@ status_is 0 "show of several" fletcher-plan show papers grow
 is "$(cut -f 1,7 out | paste -sd' ')" "$(printf 'a\tpapers b\tpapers c\tgrow x\tgrow a\tgrow b\tgrow')" \
 	"parents first, the disabled at the end, and where they belong"
 is "$(fletcher-plan show papers --columns product,state,why)" \
-	"$(printf 'a\tqueued\tcams has not reported it: fletcher-plan update does\nb\twaiting\twaits for a (queued)')" \
+	"$(printf 'a\tqueued\twaits for a worker with --compute cams=URL, or for whoever reports it with fletcher-plan update\nb\twaiting\twaits for a (queued)')" \
 	"and why"
 is "$(fletcher-plan show --json | wc -l)" "$(sql 'SELECT count(*) FROM datasets')" \
 	"without operands: all of them"

@@ -60,7 +60,7 @@ is "$(states papers)" "extract=success judge=waiting summarize=queued" "what nee
 like "$(why papers summarize)" 'needs fsl-run --allow-exec' "why says what is missing"
 like "$(cat err)" '1 success, 0 failed, 1 left' "and the summary what is left"
 status_is 0 "with it one run does the rest, in another directory" fsl-run --json --allow-exec
-is "$(tail -n 1 out | jq -c '[.exit, .plans]')" '[0,{"success":2,"failed":0,"queued":0}]' \
+is "$(tail -n 1 out | jq -c '[.exit, .plans]')" '[0,{"success":2,"failed":0,"queued":0,"handed_over":0}]' \
 	"the summary counts data products"
 is "$(states papers)" "extract=success judge=success summarize=success" "all are success"
 is "$(fsl-batch results papers/judge | jq -r .custom_id | head -n 3 | tr '\n' ' ')" "p1 p2 p3 " \

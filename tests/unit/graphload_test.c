@@ -84,6 +84,9 @@ static void batches(void)
 		  " base_url, key_ref, created_ms, in_progress_ms, total, pending, completed, failed)"
 		  " VALUES (77, randomblob(16), 1, x'00', 1, 'me', 'http://h', 'none', 1, 1000, 10, 5, 4, 1)");
 	exec("UPDATE data_products SET batch = 77, resume = 1 WHERE name = 'a'");
+	load("work", &g);
+	CHECK(!g.nodes[0].has_batch, "what hands it over is no progress");
+	exec("UPDATE data_products SET compute = 'batch' WHERE name IN ('a', 'b')");
 	exec("UPDATE data_products SET batch = 77, resume = 0 WHERE name = 'b'");
 	load("work", &g);
 	CHECK(g.nodes[0].has_batch && g.nodes[0].done == 4 && g.nodes[0].total == 10 && g.nodes[0].failed == 1,

@@ -112,6 +112,49 @@ static void released(void)
 	CHECK_INT(plans_wrong(p.raw), 0, "the file is sound");
 }
 
+/* A claim of this worker whose platform is being told. */
+static struct id told(int64_t product, int64_t worker, int64_t batch)
+{
+	struct id run;
+
+	rows_must(lease_claim(p.db, product, worker, &run, &e) == 1 &&
+		  lease_sends(p.db, product, run, batch, &e) == 1, "told", e.msg);
+	return run;
+}
+
+static void adopted(void)
+{
+	struct product v CLEANUP(product_release) = PRODUCT_INIT;
+	struct rows r = { .db = p.db, .raw = p.raw };
+	struct worker w = { 0, 0 };
+	int64_t batch = rows_batch(&r, 1, 1, 0);
+
+	rows_must(lease_rescue(p.db, &e) >= 0, "lease_rescue", e.msg);
+	plans_publish(&p, "far", "f g h", "");
+	int64_t f = plans_row(&p, "far", "f"), g = plans_row(&p, "far", "g"), h = plans_row(&p, "far", "h");
+	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &e) == 0,
+		  "worker_enter", e.msg);
+	struct id run = told(f, 12345, batch), other;
+	told(g, w.id, batch);
+	rows_must(lease_claim(p.db, h, 12345, &other, &e) == 1, "claim", e.msg);
+	CHECK_INT(lease_rescue(p.db, &e), 1, "a run that was not told yet is given up");
+	CHECK_STR(plans_states(&p, "far"), "f=queued g=queued h=queued", "one that was stays what it is");
+	CHECK_INT(lease_adopt(p.db, "nobody", 0, w.id, &v, &e), 0, "another user does not take it");
+	CHECK_INT(lease_adopt(p.db, NULL, (f >> 32) + 1, w.id, &v, &e), 0, "nor a run of another dataset");
+	CHECK_INT(lease_adopt(p.db, NULL, f >> 32, w.id, &v, &e), 1, "the next worker takes it");
+	CHECK(v.id == f && v.worker == w.id && v.batch == batch && id_eq(v.run_id, run),
+	      "with its run and its batch");
+	CHECK_INT(lease_adopt(p.db, NULL, 0, w.id, &v, &e), 0, "and leaves those of the living");
+	CHECK_INT(lease_report(p.db, f, run, STATE_RUNNING, SPAN_NONE, SPAN_NONE, &e), 1, "it reports that run");
+	CHECK_INT(ROWS_INT(p.raw, "SELECT state = 2 AND worker IS NULL FROM data_products WHERE id = ?1", f), 1,
+		  "which is nobody's then");
+	rows_must(worker_leave(p.db, &w, &e) == 0, "leave", e.msg);
+	CHECK_INT(lease_rescue(p.db, &e), 0, "what a worker leaves behind");
+	CHECK_INT(lease_adopt(p.db, NULL, 0, 77, &v, &e), 1, "is there for the next, too");
+	CHECK_INT(v.id, g, "once");
+	CHECK_INT(plans_wrong(p.raw), 0, "the file is sound");
+}
+
 static void held(void)
 {
 	int64_t y = plans_row(&p, "two", "y");
@@ -143,6 +186,7 @@ int main(void)
 	late();
 	released();
 	held();
+	adopted();
 	plans_close(&p);
 	return unit_done();
 }

@@ -48,6 +48,9 @@ int main(void)
 	ROWS_DO(p.raw, "UPDATE batches SET pending = 1, completed = 2, failed = 1, cancelled = 1 WHERE id = ?1",
 		batch);
 	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1, resume = 1 WHERE id = ?2", batch, b);
+	rows_of(NULL);
+	CHECK(!o.rows[2].has_batch, "what hands it over is no progress");
+	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE id = ?1", b);
 	CHECK_STR(rows_of(NULL), "a k b c", "the disabled stand at the end");
 	CHECK(o.rows[2].has_batch && o.rows[2].done == 2 && o.rows[2].total == 5 && o.rows[2].failed == 2,
 	      "requests of its batch");

@@ -52,6 +52,30 @@ int main(void)
 	CHECK_STR(str_z(&out), "{\"batch\":\"batch_00000000000000000000000000000000\",\"counts\":{\"total\":3,"
 		  "\"completed\":1,\"failed\":1,\"cancelled\":0,\"expired\":1},\"usage\":{\"input_tokens\":7,"
 		  "\"cached_tokens\":0,\"output_tokens\":0,\"reasoning_tokens\":0}}", "counts and usage");
+	struct batch told = { .total = 1, .completed = 1, .base_url = (char *)"http://h/jobs" };
+	struct produce_answer a = { .status = 202 };
+	const char *id = "batch_00000000000000000000000000000000";
+	struct str want CLEANUP(str_release) = STR_INIT;
+	passback_handover("papers/a", &told, &a, &link, &out);
+	str_addf(&want, "{\"batch\":\"%s\",\"status\":202,\"code\":null,\"message\":null}", id);
+	CHECK_STR(str_z(&out), str_z(&want), "what was handed over");
+	told.completed = 0;
+	told.failed = 1;
+	a = (struct produce_answer){ .status = 503, .message = (char *)"bu\"sy" };
+	passback_handover("papers/a", &told, &a, &link, &out);
+	str_reset(&want);
+	str_addf(&want, "{\"error\":\"the POST to http://h/jobs failed: HTTP 503: bu\\\"sy\",\"batch\":\"%s\","
+		 "\"status\":503,\"code\":null,\"message\":\"bu\\\"sy\"}", id);
+	CHECK_STR(str_z(&out), str_z(&want), "what was refused");
+	a = (struct produce_answer){ .code = (char *)"connect_error", .message = (char *)"no" };
+	passback_handover("papers/a", &told, &a, &link, &out);
+	CHECK(strstr(str_z(&out), "failed: connect_error: no\"") && strstr(str_z(&out), "\"status\":null,"
+	      "\"code\":\"connect_error\",\"message\":\"no\"}"), "what was not answered");
+	told.cancelled = 1;
+	a = (struct produce_answer){ 0 };
+	passback_handover("papers/a", &told, &a, &link, &out);
+	CHECK(strstr(str_z(&out), "\"status\":null,\"code\":\"batch_cancelled\",\"message\":null}"),
+	      "what was cancelled");
 	str_release(&out);
 	return unit_done();
 }

@@ -12,6 +12,7 @@
 static struct steps s;
 static struct err e;
 static int bell;
+static const struct compute *compute; /* NULL: none */
 
 static void on_ring(void *ctx)
 {
@@ -24,7 +25,10 @@ static void on_ring(void *ctx)
 
 static struct planner *begin(bool allow, const int64_t *datasets, int n)
 {
-	const struct planner_options o = { db_path(s.p.db), user_name(), datasets, n, allow };
+	const struct planner_options o = {
+		.db_path = db_path(s.p.db), .user = user_name(), .remote_user = user_name(),
+		.compute = compute, .datasets = datasets, .n_datasets = n, .allow_exec = allow,
+	};
 	struct planner *p = planner_new(&o, &e);
 
 	rows_must(p != NULL, "planner_new", e.msg);
@@ -54,7 +58,7 @@ static void runs(void)
 		{ "a", "exec", "{\"argv\":[\"true\"]}" }, { "b", "exec", "{\"argv\":[\"true\"]}" },
 		{ "c", "exec", "{\"argv\":[\"false\"]}" }, { "d", "cams", "null" },
 	};
-	struct planner_sum sum;
+	struct plansum sum;
 
 	steps_publish(&s, "runs", v, 4, "a>b b>c c>d");
 	struct planner *p = begin(true, NULL, 0);
@@ -69,12 +73,12 @@ static void runs(void)
 	CHECK(sum.success == 2 && sum.failed == 1 && sum.queued == 0, "it counts what it has reported");
 	CHECK_STR(str_z(&sum.names), "runs/c", "and names what has failed");
 	CHECK_STR(sum.dataset, "runs", "and where");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 }
 
 static void chosen(void)
 {
-	struct planner_sum sum;
+	struct plansum sum;
 
 	steps_one(&s, "red", "exec", "{\"argv\":[\"true\"]}");
 	steps_one(&s, "blue", "exec", "{\"argv\":[\"true\"]}");
@@ -85,12 +89,12 @@ static void chosen(void)
 	CHECK_STR(plans_states(&s.p, "red"), "work=success", "is run");
 	CHECK_STR(plans_states(&s.p, "blue"), "work=queued", "the other is not");
 	CHECK_INT(planner_close(p, &sum, &e), 0, "closed");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 	p = begin(true, &red, 1);
 	planner_start(p, s.me.id, on_ring, NULL);
 	CHECK(settle(p) && planner_close(p, &sum, &e) == 0 && sum.success == 1,
 	      "a dataset that is named counts, also if nothing was to be done");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 
 	p = begin(false, NULL, 0);
 	planner_start(p, s.me.id, on_ring, NULL);
@@ -98,7 +102,7 @@ static void chosen(void)
 	CHECK_STR(plans_states(&s.p, "blue"), "work=queued", "it stays");
 	CHECK_INT(planner_close(p, &sum, &e), 0, "closed");
 	CHECK_INT(sum.queued, 1, "and is left");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 	CHECK_INT(ROWS_INT(s.p.raw, "SELECT count(*) FROM data_products WHERE held LIKE '%--allow-exec%'"), 1,
 		  "with the reason");
 	CHECK_INT(plans_do(&s.p, "disable", "blue", "work"), 0, "disabled");
@@ -106,7 +110,7 @@ static void chosen(void)
 
 static void others(void)
 {
-	struct planner_sum sum;
+	struct plansum sum;
 
 	steps_one(&s, "theirs", "exec", "{\"argv\":[\"true\"]}");
 	CHECK_INT(sqlite3_exec(s.p.raw, "UPDATE datasets SET user = 'somebody' WHERE name = 'theirs'",
@@ -114,13 +118,13 @@ static void others(void)
 	struct planner *p = begin(true, NULL, 0);
 	planner_start(p, s.me.id, on_ring, NULL);
 	CHECK(settle(p) && planner_close(p, &sum, &e) == 0, "is left alone");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 	CHECK_STR(plans_states(&s.p, "theirs"), "work=queued", "it is theirs to start");
 }
 
 static void rescues(void)
 {
-	struct planner_sum sum;
+	struct plansum sum;
 
 	steps_one(&s, "lost", "exec", "{\"argv\":[\"true\"]}");
 	int64_t work = plans_row(&s.p, "lost", "work");
@@ -129,13 +133,13 @@ static void rescues(void)
 	struct planner *p = begin(true, NULL, 0);
 	planner_start(p, s.me.id, on_ring, NULL);
 	CHECK(settle(p) && planner_close(p, &sum, &e) == 0, "is rescued");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 	CHECK_STR(plans_states(&s.p, "lost"), "work=success", "and run");
 }
 
 static void stops(void)
 {
-	struct planner_sum sum;
+	struct plansum sum;
 
 	steps_one(&s, "long", "exec", "{\"argv\":[\"sleep\",\"60\"]}");
 	struct planner *p = begin(true, NULL, 0);
@@ -151,8 +155,41 @@ static void stops(void)
 	CHECK(clock_mono_ms() - began < 10000, "without waiting for it");
 	CHECK_INT(sum.queued, 1, "it is left");
 	CHECK_STR(plans_states(&s.p, "long"), "work=queued", "for the next worker");
-	planner_sum_release(&sum);
+	plansum_release(&sum);
 	CHECK(planner_close(NULL, &sum, &e) == 0 && sum.queued == 0, "no planner has nothing to say");
+}
+
+/* A remote product is handed over when its one request is completed. */
+static void hands_over(void)
+{
+	struct compute c CLEANUP(compute_release) = COMPUTE_INIT;
+	struct plansum sum;
+	const char *url = "dbxaas=http://h/";
+
+	rows_must(compute_read(&c, &url, 1, NULL, 0, &e) == 0 &&
+		  plans_do(&s.p, "disable", "long", "work") == 0, url, e.msg);
+	steps_one(&s, "far", "dbxaas", "null");
+	compute = &c;
+	struct planner *p = begin(false, NULL, 0);
+	planner_start(p, s.me.id, on_ring, NULL);
+	CHECK(settle(p), "a remote product");
+	planner_part(p);
+	CHECK_INT(planner_close(p, &sum, &e), 0, "of a run that ends");
+	CHECK_INT(sum.queued, 1, "is left");
+	plansum_release(&sum);
+	CHECK_INT(ROWS_INT(s.p.raw, "SELECT worker = ?1 AND resume = 1 FROM data_products WHERE compute = 'dbxaas'",
+			   s.me.id), 1, "claimed, with its batch");
+	int64_t batch = ROWS_INT(s.p.raw, "SELECT batch FROM data_products WHERE compute = 'dbxaas'");
+	fixture_complete(s.p.db, batch << 32 | 1, "{}");
+	ROWS_DO(s.p.raw, "UPDATE data_products SET worker = 9998 WHERE compute = 'dbxaas'");
+	compute = NULL;
+	p = begin(false, NULL, 0);
+	planner_start(p, s.me.id, on_ring, NULL);
+	CHECK(settle(p), "the next one takes it up, without an URL as well");
+	CHECK_STR(plans_states(&s.p, "far"), "work=running", "and finds it handed over");
+	CHECK_INT(planner_close(p, &sum, &e), 0, "closed");
+	CHECK(sum.handed == 1 && sum.queued == 0, "as it says");
+	plansum_release(&sum);
 }
 
 int main(void)
@@ -165,6 +202,7 @@ int main(void)
 	others();
 	rescues();
 	stops();
+	hands_over();
 	CHECK_INT(plans_wrong(s.p.raw), 0, "the plans are as they must be");
 	close(bell);
 	steps_close(&s);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "engine/oneshot.h"
-#include "fixture.h"
+#include "steps.h"
 
 static const char text[] =
 	"{\"custom_id\":\"r1\",\"url\":\"/v1/chat/completions\",\"body\":{\"model\":\"m-1\","
@@ -226,6 +226,33 @@ static void batches(struct db *db)
 	CHECK_INT(failed, ERR_NOTFOUND, "is not found");
 }
 
+/* What would be handed over counts, too. */
+static void posts(void)
+{
+	struct compute c CLEANUP(compute_release) = COMPUTE_INIT;
+	struct steps s;
+	struct err e = ERR_INIT;
+	const char *urls[] = { "cams=http://h/jobs", "dbxaas=http://h/dbx" }, *key = "dbxaas=env:FSL_KEY";
+
+	steps_open(&s, "posts.db");
+	const struct steps_product v[] = { { "a", "cams", "{\"n\":1e2}" }, { "b", "cams", "null" },
+					   { "c", "dbxaas", "null" }, { "d", "cams", "null" } };
+	steps_publish(&s, "far", v, 4, "a>d");
+	struct preview p = { .db = s.p.db };
+	CHECK_STR(say(&p), "# nothing would be sent\n", "without --compute nothing is handed over");
+	fixture_must(compute_read(&c, urls, 2, &key, 1, &e) == 0, "compute_read", &e);
+	p.compute = &c;
+	has(say(&p), "# 2 requests to http://h/jobs, model h, no key\n", "with it what is queued");
+	has(say(&p), "# 1 request to http://h/dbx, model h, key env:FSL_KEY\n", "of each compute");
+	has(say(&p), "\"run_id\":\"00000000-0000-0000-0000-000000000000\",\"name\":\"a\",\"version\":\"1\","
+	    "\"passthrough\":{\"n\":1e2}}'\n", "the first as curl, of a run that is not known yet");
+	has(say(&p), "-H 'Authorization: Bearer '\"$FSL_KEY\"", "with its key");
+	p.user = "nobody";
+	CHECK_STR(say(&p), "# nothing would be sent\n", "nothing of another user");
+	CHECK_STR(plans_states(&s.p, "far"), "a=queued b=queued c=queued d=waiting", "nothing has changed");
+	steps_close(&s);
+}
+
 int main(void)
 {
 	snprintf(input_path, sizeof input_path, "%s/input.jsonl", unit_dir());
@@ -240,6 +267,7 @@ int main(void)
 	struct db *db = fixture_db("db");
 	resumed(db);
 	batches(db);
+	posts();
 	str_release(&out);
 	db_close(db);
 	return unit_done();

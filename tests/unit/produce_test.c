@@ -72,11 +72,41 @@ static void left(void)
 
 	steps_publish(&s, "left", v, 3, "a>c");
 	CHECK_INT(dataset_find(s.p.db, "left", &d, &e), 0, "a dataset");
-	CHECK_INT(produce_left(s.p.db, &d, &e), 1, "what others compute does not count");
+	CHECK_INT(produce_left(s.p.db, &d, NULL, s.me.id, &e), 1, "what others compute does not count");
 	CHECK_INT(steer_pause(&s.p.s, "left", true, &e), 1, "paused");
 	CHECK_INT(plans_update(&s.p, "left", "a=success"), 0, "a is success");
 	CHECK_INT(dataset_find(s.p.db, "left", &d, &e), 0, "read again");
-	CHECK_INT(produce_left(s.p.db, &d, &e), 1, "what would be queued counts");
+	CHECK_INT(produce_left(s.p.db, &d, NULL, s.me.id, &e), 1, "what would be queued counts");
+}
+
+static void remote(void)
+{
+	struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+	struct produce_answer a CLEANUP(produce_answer_release) = { 0 };
+	struct compute c CLEANUP(compute_release) = COMPUTE_INIT;
+	const struct steps_product v[] = { { "a", "cams", "null" }, { "b", "dbxaas", "null" } };
+	const char *url = "cams=http://h/";
+
+	steps_publish(&s, "remote", v, 2, "");
+	rows_must(compute_read(&c, &url, 1, NULL, 0, &e) == 0 && dataset_find(s.p.db, "remote", &d, &e) == 0,
+		  "compute", e.msg);
+	CHECK_INT(produce_left(s.p.db, &d, NULL, s.me.id, &e), 0, "without --compute nothing is left");
+	CHECK_INT(produce_left(s.p.db, &d, &c, s.me.id, &e), 1, "with it what has an URL");
+	int64_t work = plans_row(&s.p, "remote", "a"), batch = fixture_batch(s.p.db, fixture_lines(s.p.db, 1));
+	struct id run = steps_claim(&s, work);
+	CHECK_INT(sends(work, run, batch), 1, "it is handed over");
+	CHECK_INT(produce_left(s.p.db, &d, NULL, s.me.id, &e), 1, "and left until it is");
+	CHECK_INT(produce_left(s.p.db, &d, NULL, s.me.id + 1, &e), 0, "for who does it");
+	CHECK_INT(produce_answer(s.p.db, batch, &a, &e), 0, "without an answer");
+	CHECK_INT(produce_reported(s.p.db, work, run, &e), 0, "its platform has not spoken");
+	fixture_fail(s.p.db, batch << 32 | 1, 404, NULL, "{\"message\":\"no\"}");
+	CHECK_INT(produce_answer(s.p.db, batch, &a, &e), 1, "an answer");
+	CHECK_INT(a.status, 404, "is told");
+	CHECK_INT(plans_update(&s.p, "remote", "a=running"), 0, "the platform speaks");
+	CHECK_INT(produce_reported(s.p.db, work, run, &e), 1, "which is seen");
+	CHECK_INT(produce_reported(s.p.db, work, id_random(), &e), 0, "of this run");
+	CHECK_INT(dataset_find(s.p.db, "remote", &d, &e), 0, "read again");
+	CHECK_INT(produce_left(s.p.db, &d, &c, s.me.id, &e), 0, "what runs elsewhere is not left");
 }
 
 int main(void)
@@ -86,6 +116,7 @@ int main(void)
 	runs();
 	batches();
 	left();
+	remote();
 	CHECK_INT(plans_wrong(s.p.raw), 0, "the plans are as they must be");
 	steps_close(&s);
 	return unit_done();

@@ -68,6 +68,29 @@ int main(void)
 	ROWS_DO(p.raw, "UPDATE data_products SET name = 'AA' WHERE id = ?1", a + 2);
 	rows_must(publishrows_words(p.db, ds, &words, &p.e) == 0, "words", p.e.msg);
 	CHECK_STR(str_z(&words), "aa\nbb\n", "names, folded, each once");
+	const struct { const char *from, *to; int kept; } changes[] = {
+		{ "batch", "cams", 0 }, { "cams", "batch", 0 }, { "cams", "dbxaas", 1 }, { "exec", "batch", 1 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+		struct cascade c CLEANUP(cascade_release) = CASCADE_INIT;
+		struct plan_product now = same;
+		n = (struct publishrows_node){ .id = a, .state = STATE_QUEUED, .differs = PUBLISHROWS_COMPUTE };
+		now.compute = changes[i].to;
+		ROWS_DO(p.raw, strcmp(changes[i].from, "batch") == 0
+				       ? "UPDATE data_products SET resume = 1, compute = 'batch'"
+			       : strcmp(changes[i].from, "cams") == 0
+				       ? "UPDATE data_products SET resume = 1, compute = 'cams'"
+				       : "UPDATE data_products SET resume = 1, compute = 'exec'");
+		TX(tx);
+		rows_must(tx_begin(&tx, p.db, &p.e) == 0 && dataset_get(p.db, ds, &d, &p.e) == 1, "begin", p.e.msg);
+		cascade_begin(&c, p.db, &d, "me", "publish");
+		rows_must(publishrows_update(&c, &now, &n, &p.e) == 0 && cascade_finish(&c, &p.e) == 0 &&
+			  tx_commit(&tx, &p.e) == 0, "update", p.e.msg);
+		CHECK_INT(ROWS_INT(p.raw, "SELECT resume FROM data_products WHERE id = ?1", a), changes[i].kept,
+			  "%s becomes %s: the batch %s", changes[i].from, changes[i].to,
+			  changes[i].kept ? "stays" : "is another thing's");
+	}
 	plans_close(&p);
 	return unit_done();
 }

@@ -80,7 +80,8 @@ int main(void)
 	CHECK_STR(why("k"), "waits for a (queued), b (queued), c (queued) and 2 more",
 		  "the parents that hold it back");
 	CHECK_STR(why("m"), "waits for a (queued), b (queued)", "all of them, if they are few");
-	CHECK_STR(why("a"), "cams has not reported it: fletcher-plan update does", "what runs elsewhere");
+	CHECK_STR(why("a"), "waits for a worker with --compute cams=URL, or for whoever reports it with"
+		  " fletcher-plan update", "what runs elsewhere");
 	CHECK_STR(why("g"), "is not eager: fletcher-plan trigger starts it", "what waits for a person");
 	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE name = 'a'");
 	CHECK_STR(why("a"), "no worker is running", "what waits for a worker");
@@ -101,7 +102,23 @@ int main(void)
 	int64_t batch = rows_batch(&r, 1, 3, 0);
 	ROWS_DO(p.raw, "UPDATE batches SET pending = 0, failed = 3, status = 2, uuid = "
 		"x'abcdef01234567890123456789abcdef' WHERE id = ?1", batch);
-	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1, resume = 1 WHERE name = 'a'", batch);
+	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1, resume = 1 WHERE name IN ('a', 'b')", batch);
+	ROWS_DO(p.raw, "UPDATE batches SET completed_ms = 1000, attempts = 2 WHERE id = ?1", batch);
+	CHECK_STR(why("b"), "", "what runs elsewhere, whatever became of our request");
+	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'dbxaas' WHERE name = 'a'");
+	CHECK_STR(why("a"), "could not be handed over to http://h: fsl-batch errors batch_abcdef01234567",
+		  "what could not be handed over");
+	ROWS_DO(p.raw, "UPDATE batches SET failed = 0, completed = 3 WHERE id = ?1", batch);
+	CHECK_STR(why("a"), "was reported as failed: fletcher-plan retry runs it again",
+		  "what was, and failed there");
+	CHECK_STR(why("b"), "was handed over to http://h at 1970-01-01T00:00:01Z and waits for fletcher-plan"
+		  " update", "what was, and runs");
+	ROWS_DO(p.raw, "UPDATE data_products SET state = 1, worker = 9 WHERE name = 'b'");
+	CHECK_STR(why("b"), "is being handed over to http://h (2 attempts so far); no worker is running",
+		  "what is");
+	ROWS_DO(p.raw, "UPDATE data_products SET state = 2, worker = NULL WHERE name = 'b'");
+	ROWS_DO(p.raw, "UPDATE batches SET failed = 3, completed = 0 WHERE id = ?1", batch);
+	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE name = 'a'");
 	CHECK_STR(why("a"), "3 of 3 requests failed: fsl-batch errors batch_abcdef01234567", "what failed here");
 	rows_must(plans_do(&p, "disable", "plan", "c") == 0 && steer_pause(&p.s, "plan", true, &p.e) == 1,
 		  "disable", p.e.msg);

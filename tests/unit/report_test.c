@@ -50,7 +50,7 @@ static void test_json(void)
 		"\"batches\":4,\"completed\":318,\"failed\":12,\"remaining\":40,\"attempts\":131,"
 		"\"retries\":{},\"seconds\":61.2,\"rate\":1.96,\"usage\":{\"input_tokens\":9440,"
 		"\"cached_tokens\":17,\"output_tokens\":2242,\"reasoning_tokens\":31},"
-		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0},\"message\":null}",
+		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0,\"handed_over\":0},\"message\":null}",
 		"the members in their order; batches by their requests, the rest by the run");
 	add_retry(&s, "429", 7);
 	add_retry(&s, "connect_error", 4);
@@ -61,7 +61,7 @@ static void test_json(void)
 		"\"retries\":{\"429\":7,\"connect_error\":4},\"seconds\":0,\"rate\":0,"
 		"\"usage\":{\"input_tokens\":9440,\"cached_tokens\":17,\"output_tokens\":2242,"
 		"\"reasoning_tokens\":31},"
-		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0},\"message\":null}",
+		"\"plans\":{\"success\":0,\"failed\":0,\"queued\":0,\"handed_over\":0},\"message\":null}",
 		"retries by their reason; a run that took no time has no rate");
 }
 
@@ -148,10 +148,12 @@ static void test_status(void)
 	CHECK_INT(report_status(&done, &s, NULL), EXIT_OK, "requests that a product may fail");
 	s.plans.queued = 1;
 	CHECK_INT(report_status(&done, &s, NULL), EXIT_REMAINS, "a product that is left");
-	s.plans = (struct planner_sum){ .success = 1, .failed = 1 };
+	s.plans = (struct plansum){ .success = 1, .failed = 1 };
 	CHECK_INT(report_status(&none, &s, NULL), EXIT_SOME, "one of two products has failed");
-	s.plans = (struct planner_sum){ .failed = 1 };
+	s.plans = (struct plansum){ .failed = 1 };
 	CHECK_INT(report_status(&none, &s, NULL), EXIT_NOTHING, "the only one has");
+	s.plans = (struct plansum){ .handed = 1, .spared = 1 };
+	CHECK_INT(report_status(&done, &s, NULL), EXIT_OK, "one that was handed over is none that failed");
 	s = (struct run_summary){ .reason = "signal", .signal = 15 };
 	CHECK_INT(report_status(&left, &s, NULL), 143, "a signal that stopped it");
 	s = (struct run_summary){ .reason = "key_unresolved", .ledger = { .key_missing = true } };

@@ -26,5 +26,7 @@ int main(void)
 	      !state_reportable(STATE_NONE), "what may be reported");
 	CHECK_STR(state_compute(span_of("dbxaas")), "dbxaas", "a compute");
 	CHECK(!state_compute(span_of("Batch")) && !state_compute(SPAN_NONE), "and none");
+	CHECK(state_remote("cams") && state_remote("dbxaas") && !state_remote("batch") &&
+	      !state_remote("exec"), "what a platform elsewhere runs");
 	return unit_done();
 }

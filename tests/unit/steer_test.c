@@ -1,5 +1,7 @@
 #include "domain/steer.h"
 
+#include "domain/batch.h"
+#include "domain/lease.h"
 #include "plans.h"
 
 static struct plans p;
@@ -237,7 +239,8 @@ static int64_t batch(int64_t product, int resume)
 	int64_t b = rows_batch(&r, 1, 3, 0);
 
 	ROWS_DO(p.raw, "UPDATE batches SET pending = 0, completed = 2, failed = 1, status = 2 WHERE id = ?1", b);
-	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?2, resume = ?3 WHERE id = ?1", product, b, resume);
+	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?2, resume = ?3, compute = 'batch' WHERE id = ?1",
+		product, b, resume);
 	return b;
 }
 
@@ -273,6 +276,65 @@ static void batches(void)
 	sound("after batches");
 }
 
+/* A remote product that is being handed over by worker 7; its batch has a
+ * request left. */
+static int64_t told(struct id *run)
+{
+	struct rows r = { .db = p.db, .raw = p.raw };
+	struct err e = ERR_INIT;
+
+	begin("a b", "a>b");
+	int64_t a = plans_row(&p, "plan", "a"), b = rows_batch(&r, 1, 1, 0);
+	rows_must(lease_claim(p.db, a, 7, run, &e) == 1 && lease_sends(p.db, a, *run, b, &e) == 1, "claim",
+		  e.msg);
+	return b;
+}
+
+static int says(struct id run, enum state state)
+{
+	const struct states_item item = { .product = (char *)"a", .state = state, .has_run = true,
+					  .run_id = run };
+	struct err e = ERR_INIT;
+	int rc = steer_report(&p.s, plans_row(&p, "plan", "a"), &item, &e);
+
+	rows_must(rc >= 0, "steer_report", e.msg);
+	return rc;
+}
+
+static int64_t status(int64_t batch)
+{
+	return ROWS_INT(p.raw, "SELECT status FROM batches WHERE id = ?1", batch);
+}
+
+static void remote(void)
+{
+	struct id run;
+	int64_t b = told(&run);
+
+	CHECK_INT(says(run, STATE_RUNNING), 1, "a remote product is handed over");
+	CHECK_INT(ROWS_INT(p.raw, "SELECT state = 2 AND worker IS NULL AND resume = 1 FROM data_products"
+			   " WHERE id = ?1", plans_row(&p, "plan", "a")), 1, "and runs in nobody's hands here");
+	CHECK_INT(status(b), BATCH_CANCELLED, "nothing more of its batch is sent");
+	CHECK_INT(says(run, STATE_RUNNING), 0, "from then on its platform's word counts");
+	CHECK_INT(says(run, STATE_FAILED), 0, "not a worker's");
+	CHECK_STR(done("clear", "a"), "a running>queued", "clear resends nothing of ours");
+	b = told(&run);
+	updated("a=success");
+	CHECK_INT(says(run, STATE_RUNNING), 0, "a late answer moves nothing back");
+	CHECK_INT(status(b), BATCH_CANCELLED, "and is not asked for again");
+	b = told(&run);
+	updated("a=failed");
+	CHECK_STR(done("retry", "a"), "a failed>queued", "retry");
+	CHECK_INT(ROWS_INT(p.raw, "SELECT resume FROM data_products WHERE id = ?1",
+			   plans_row(&p, "plan", "a")), 0, "hands it over anew");
+	b = told(&run);
+	rows_must(steer_pause(&p.s, "plan", true, &p.e) == 1, "pause", p.e.msg);
+	CHECK_STR(done("clear", "a"), "a queued>waiting", "clear while it is handed over");
+	CHECK_INT(status(b), BATCH_CANCELLED, "cancels it");
+	CHECK_INT(says(run, STATE_RUNNING), 0, "and the answer comes too late");
+	sound("after handing over");
+}
+
 int main(void)
 {
 	plans_open(&p, "db");
@@ -285,6 +347,7 @@ int main(void)
 	dry_runs();
 	deletes();
 	batches();
+	remote();
 	plans_close(&p);
 	return unit_done();
 }

@@ -10,12 +10,14 @@
 
 static struct steps s;
 static struct err e;
+static struct compute compute = COMPUTE_INIT;
 static struct str why = STR_INIT;
 
 static int claim(const char *dataset, bool allow, struct step **out)
 {
 	struct product p CLEANUP(product_release) = PRODUCT_INIT;
-	const struct step_options o = { s.p.db, s.me.id, allow, true };
+	const struct step_options o = { .db = s.p.db, .worker = s.me.id, .compute = &compute,
+					.allow_exec = allow, .may_command = true };
 
 	str_reset(&why);
 	*out = NULL;
@@ -169,6 +171,72 @@ static void batches(void)
 	step_free(t);
 }
 
+static struct step *goes_on(const char *dataset, int64_t worker)
+{
+	struct product p CLEANUP(product_release) = PRODUCT_INIT;
+	const struct step_options o = { .db = s.p.db, .worker = worker };
+	struct step *t = NULL;
+
+	rows_must(product_get(s.p.db, plans_row(&s.p, dataset, "work"), &p, &e) == 1 &&
+		  step_adopt(&o, &p, &t, &e) == 1, "step_adopt", e.msg);
+	return t;
+}
+
+static void remotes(void)
+{
+	const char *url = "cams=http://h/jobs";
+	struct step *t;
+
+	steps_one(&s, "far", "cams", "{\"n\":1e2}");
+	CHECK(claim("far", true, &t) == 0 && why.n == 0, "without an URL a remote product is left, without a word");
+	rows_must(compute_read(&compute, &url, 1, NULL, 0, &e) == 0, url, e.msg);
+	CHECK_INT(claim("far", false, &t), 1, "with one it is claimed");
+	CHECK_INT(step_work(t, clock_mono_ms(), &e), 0, "a batch is made");
+	int64_t batch = step_batch(t);
+	CHECK_STR(ROWS_TEXT(s.p.raw, "SELECT total || ' ' || base_url || ' ' || key_ref FROM batches WHERE id = ?1",
+			    batch), "1 http://h/jobs none", "of one request");
+	CHECK(strstr(ROWS_TEXT(s.p.raw, "SELECT CAST(raw AS TEXT) FROM lines ORDER BY id DESC LIMIT 1"),
+		     "\"name\":\"work\",\"version\":\"1\",\"passthrough\":{\"n\":1e2}}}"), "that tells of it");
+	CHECK_INT(step_give_back(t, &e), 0, "given back");
+	step_free(t);
+	CHECK_INT(ROWS_INT(s.p.raw, "SELECT worker FROM data_products WHERE batch = ?1", batch), s.me.id,
+		  "it stays claimed until the worker has left");
+	t = goes_on("far", s.me.id);
+	fixture_complete(s.p.db, batch << 32 | 1, "{}");
+	CHECK(step_work(t, clock_mono_ms(), &e) == 1 && step_outcome(t) == STATE_RUNNING, "a 2xx hands it over");
+	CHECK_STR(plans_states(&s.p, "far"), "work=running", "it runs there");
+	step_free(t);
+
+	steps_one(&s, "no", "cams", "null");
+	CHECK(claim("no", false, &t) == 1 && step_work(t, clock_mono_ms(), &e) == 0, "another one");
+	fixture_fail(s.p.db, step_batch(t) << 32 | 1, 400, NULL, "{\"message\":\"no\"}");
+	CHECK(step_work(t, clock_mono_ms(), &e) == 1 && step_outcome(t) == STATE_FAILED, "that is refused");
+	CHECK(strstr(passback("no"), "\"status\":400"), "as it passes back");
+	step_free(t);
+
+	steps_one(&s, "fast", "cams", "null");
+	CHECK(claim("fast", false, &t) == 1 && step_work(t, clock_mono_ms(), &e) == 0, "a third");
+	CHECK_INT(plans_update(&s.p, "fast", "work=success"), 0, "whose platform is faster");
+	CHECK(step_work(t, clock_mono_ms(), &e) == 1 && step_outcome(t) == STATE_RUNNING, "was handed over as well");
+	CHECK_STR(plans_states(&s.p, "fast"), "work=success", "and stays what was reported");
+	step_free(t);
+
+	steps_one(&s, "gone", "cams", "null");
+	CHECK(claim("gone", false, &t) == 1 && step_work(t, clock_mono_ms(), &e) == 0, "a fourth");
+	CHECK_INT(plans_do(&s.p, "disable", "gone", "work"), 0, "that is disabled");
+	CHECK(step_work(t, clock_mono_ms(), &e) == 1 && step_outcome(t) == STATE_NONE, "is over");
+	step_free(t);
+
+	steps_one(&s, "lost", "cams", "null");
+	CHECK(claim("lost", false, &t) == 1 && step_work(t, clock_mono_ms(), &e) == 0, "a fifth");
+	fixture_complete(s.p.db, step_batch(t) << 32 | 1, "{}");
+	rows_must(batch_delete(s.p.db, step_batch(t), &e) == 0, "batch_delete", e.msg);
+	CHECK(step_work(t, clock_mono_ms(), &e) == 1 && step_outcome(t) == STATE_FAILED, "whose batch is deleted");
+	CHECK_STR(passback("lost"), "{\"error\":\"its batch was deleted\"}", "has failed");
+	step_free(t);
+	compute_release(&compute);
+}
+
 int main(void)
 {
 	steps_open(&s, "step.db");
@@ -176,6 +244,7 @@ int main(void)
 	refusals();
 	commands();
 	batches();
+	remotes();
 	CHECK_INT(plans_wrong(s.p.raw), 0, "the plans are as they must be");
 	str_release(&why);
 	steps_close(&s);
