@@ -280,10 +280,9 @@ int main(void)
 	static const char *const args[] = { "--mode", "openai", "--rule",
 					    "body~\"bad\" => status=400", NULL };
 
-	unit_dir();
+	fixture_must(chdir(unit_dir()) == 0, "chdir", &e);
 	struct proc p = proc_start(other), w = proc_start(waiter);
 	server = serve_start(args);
-	fixture_must(chdir(unit_dir()) == 0, "chdir", &e);
 	db = fixture_db("state.db");
 	reporting();
 	failing();
