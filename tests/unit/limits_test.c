@@ -207,7 +207,6 @@ static void check_least(const char *a, const char *b, const char *want, const ch
 {
 	struct limits one CLEANUP(limits_release) = LIMITS_INIT;
 	struct limits two CLEANUP(limits_release) = LIMITS_INIT;
-	struct str text CLEANUP(str_release) = STR_INIT;
 
 	if ((*a && limits_add(&one, a, &e) < 0) || (*b && limits_add(&two, b, &e) < 0))
 		abort();
