@@ -4,7 +4,7 @@
 ## make demo        sends a batch and runs a plan: no key, no network
 ## make bench       measures against a yardstick in the same run
 ## make lint        layers, names, sizes, manuals, SQL plans, shell, -Werror
-## make sanitize    the tests under ASan and UBSan, TSan, and valgrind
+## make sanitize    chosen tests under ASan and UBSan, TSan, and valgrind
 ## make coverage    the tests with gcov: lines run, per file
 ## make fuzz        each fuzz target for FUZZ_SECONDS (30)
 ## make gallery     draws the plans in gallery/ anew

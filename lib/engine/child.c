@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,23 +124,31 @@ static _Noreturn void be_command(const struct child_new *n, char *const *env, in
 	_exit(127);
 }
 
+static void wake(int signal)
+{
+	(void)signal;
+}
+
 /* Waits for the end of the command, or ours: then nothing of the group shall
- * live. */
+ * live.  SIGCHLD is blocked but while it waits, so that none is missed. */
 static _Noreturn void be_keeper(pid_t command, int end)
 {
-	int status = 0, pidfd = pidfd_open(command, 0);
-	struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = end, .events = POLLIN } };
+	struct pollfd fd = { .fd = end, .events = POLLIN };
+	int status = 0;
+	pid_t ended;
+	sigset_t none;
 
-	while (pidfd >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR)
-		;
-	if (pidfd < 0 || fds[1].revents)
+	sigemptyset(&none);
+	signal(SIGCHLD, wake);
+	while ((ended = waitpid(command, &status, WNOHANG)) == 0)
+		if (ppoll(&fd, 1, NULL, &none) > 0)
+			kill(0, SIGKILL);
+	if (ended < 0)
 		kill(0, SIGKILL);
-	while (waitpid(command, &status, 0) < 0 && errno == EINTR)
-		;
 	tell(end, status);
 	/* Until we are told to go: as long as the leader lives, the group's number
 	 * is nobody else's. */
-	while (poll(&fds[1], 1, -1) < 0 && errno == EINTR)
+	while (poll(&fd, 1, -1) < 0 && errno == EINTR)
 		;
 	kill(0, SIGKILL);
 	_exit(0);
@@ -153,7 +160,11 @@ static _Noreturn void be_child(const struct child_new *n, char *const *env, cons
 	setpgid(0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(told); i++)
 		signal(told[i], SIG_IGN);
+	sigset_t chld;
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
 	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
 	for (int i = 0; i < 5; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(127);

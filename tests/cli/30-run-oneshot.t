@@ -141,6 +141,17 @@ is "$(sent late.log | sort -V)" "$(ids sixty.jsonl)" "and nothing was sent twice
 status_is 0 "the reader of a finished batch goes away" gone
 is "$(wc -l <out) $(cat status)" "1 0" "that is no error either: exit 0"
 
+server_start BIG --body-size 150000 --jitter 10
+requests 60 1000 >big1.jsonl
+requests 60 2000 >big2.jsonl
+fsl-run -D big1.db -i big1.jsonl -o - --base-url "$BIG_URL" >>both 2>err &
+runner=$!
+fsl-run -D big2.db -i big2.jsonl -o - --base-url "$BIG_URL" >>both 2>err
+status=$?
+wait $runner
+is "$status $? $(ids both | sort)" "0 0 $(ids big1.jsonl big2.jsonl)" \
+	"two runs append large lines to one file: none is torn"
+
 # --- outputs of all kinds
 
 for errors in same ./same "$PWD/same"; do
@@ -246,6 +257,14 @@ requests 300 >many.jsonl
 status_is 0 "-j 1" fsl-run -j 1 -i many.jsonl -o many.out --base-url "$ONE_URL"
 is "$(sent one.log)" "$(ids many.jsonl)" "sends in the order of the lines"
 is "$(stats ONE .max_in_flight)" 1 "one after the other"
+for i in 1 5 3; do
+	requests 100 $i$((i * 100)) >rank$i.jsonl
+	fsl-batch create -q --name rank$i --priority $i --base-url "$ONE_URL" rank$i.jsonl >/dev/null
+done
+: >one.log
+status_is 0 "three batches" fsl-run -j 1 rank1 rank3 rank5
+is "$(sent one.log)" "$(ids rank5.jsonl rank3.jsonl rank1.jsonl)" \
+	"by priority, and in each of them in the order of the lines"
 
 # --- what does not exist
 
@@ -364,6 +383,18 @@ unlike "$(cat err)" "$key" "but not the key"
 kill -KILL $holder
 wait $holder 2>/dev/null
 sound_after_kill "keys"
+
+FSL_DB=$PWD/body.db
+echo '{"custom_id":"b1","url":"/v1/b1","body":{"prompt":"canary-body"}}' >body.jsonl
+server_start BODY --mode echo --rule 'any,limit=1 => status=500'
+: >err
+for format in text json; do
+	status_is 0 "a body, with -vv --log-format $format" fsl-run --new -vv --log-format $format \
+		--retry-delay 1ms -i body.jsonl -o body.out --base-url "$BODY_URL"
+	like "$(grep -c . err)" '^[1-9]' "something is said"
+	unlike "$(cat err out)" canary-body "but neither what was sent nor what came back"
+	like "$(cat body.out)" canary-body "which is in the output"
+done
 
 FSL_DB=$PWD/echo.db
 body="{\"error\":{\"message\":\"Incorrect API key provided: $key\"}}"

@@ -167,6 +167,7 @@ head -c 8000000 /dev/urandom >bytes
 	printf '"}'
 } >json
 base64 bytes | head -c 8000000 >lines
+head -c 50000000 /dev/zero | gzip -9 >bomb # 50 KB that want to be 50 MB
 for id in nul latin empty text pretty spaced double half bom bytes json lines; do
 	echo "path=/v1/$id => body-file=$id"
 done >rules
@@ -175,13 +176,14 @@ path=/v1/none => status=204 ; body=
 path=/v1/chunked => chunked ; body-file=latin
 path=/v1/denied => status=403 ; header="Content-Type: text/html" ; body=<h1>No</h1>
 path=/v1/bad => status=400 ; body-file=latin
+path=/v1/bomb => header="Content-Encoding: gzip" ; body-file=bomb
 END
-for id in nul latin empty text pretty spaced double half bom bytes json lines none chunked denied bad; do
+for id in nul latin empty text pretty spaced double half bom bytes json lines none chunked bomb denied bad; do
 	printf '{"custom_id":"%s","url":"/v1/%s","body":{}}\n' $id $id
 done >answers.jsonl
 server_start ANSWERS --rules rules
 status_is 3 "answers of all kinds" fsl-run -i answers.jsonl -o out.jsonl -e err.jsonl --base-url "$ANSWERS_URL"
-for id in nul latin text pretty spaced double half bom bytes json lines; do
+for id in nul latin text pretty spaced double half bom bytes json lines bomb; do
 	stored $id
 	ok "$id is stored as it came" cmp $id stored
 done
@@ -202,7 +204,7 @@ answer json | tr -d '\n' >back
 ok "8 MB of JSON are the same bytes" cmp json back
 is "$(answer spaced)" "$(cat spaced)" "JSON in one line stays as it is"
 is "$(answer empty) $(answer none)" "null null" "no byte is null"
-is "$(wc -l <out.jsonl)" 14 "each result is one line"
+is "$(wc -l <out.jsonl)" 15 "each result is one line"
 # shellcheck disable=SC2016 # a member's name
 is "$(jq -c '[.custom_id, .response.status_code, .response.body]' err.jsonl | paste -sd' ')" \
 	'["denied",403,"<h1>No</h1>"] ["bad",400,{"$base64":"Y2Fm6Q=="}]' \

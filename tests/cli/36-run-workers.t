@@ -128,6 +128,26 @@ is "$(stats SLOW .max_in_flight)" 2 "one at a time"
 is "$(stats SLOW .requests)" 120 "and send everything once"
 sound "exclusive"
 
+# --- a request that kills its worker
+
+FSL_DB=$PWD/fatal.db
+server_start FATAL --mode echo --rule 'path=/v1/r3 => hang' --log fatal.log
+fsl-batch create --name fatal --retries 2 --base-url "$FATAL_URL" in.jsonl >/dev/null
+for i in 1 2 3; do
+	begin fatal$i -j 4 fatal
+	ok "a worker sends it for the $i. time, and what else there is" \
+		eventually stats_are FATAL '[.requests, .in_flight] | join(" ")' "$((11 + i)) 1"
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	eventually stats_are FATAL .in_flight 0
+done
+status_is 3 "--retries 2: the fourth worker does not" fsl-run -j 4 fatal
+is "$(sent fatal.log | grep -cx r3) $(stats FATAL .requests)" "3 14" "it was sent three times, the others once"
+is "$(fsl-batch requests --custom-id r3 --columns state,attempts,code fatal)" \
+	"$(printf 'failed\t3\tinterrupted')" "and fails as interrupted"
+sound "a request that kills its worker"
+FSL_DB=$PWD/fsl.db
+
 # --- rows of long ago
 
 week=$(($(date +%s%3N) - 7 * 86400000))

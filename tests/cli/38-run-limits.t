@@ -109,6 +109,31 @@ diag "with a limit of 2: $slow of 6"
 ok "nor for those of a limit that is reached" [ "$slow" -le 4 ]
 is "$(at_once slow.log slow)" 2 "of which so many are in flight as may be"
 
+# --- what cannot be sent slows nothing of its model
+
+fresh stuck
+server_start STUCK --latency 10 --log stuck.log
+models 2000 m >stuck.jsonl
+models 200 m 5000 >moves.jsonl
+fsl-file import -q --name pages stuck.jsonl >/dev/null
+fsl-batch create -q --name deleted --base-url "$url" pages >/dev/null
+fsl-batch cancel deleted >/dev/null
+fsl-file delete pages >/dev/null
+fsl-batch create -q --name keyless --priority 9 --key env:NO_KEY --base-url "$url" stuck.jsonl >/dev/null 2>&1
+batch moves.jsonl --name moves
+fsl-run -j 10 2>stuck.said
+is "$? $(sql "SELECT completed FROM batches WHERE name = 'moves'")" "4 200" \
+	"a batch behind one whose key is not there, and one whose file was deleted, is completed"
+took=$(took stuck.log)
+diag "in $took ms, with 10 at a time it takes 200"
+ok "at full speed" [ "$took" -lt 1500 ]
+is "$(at_once stuck.log m)" 10 "in all slots"
+fsl-batch retry -q deleted >/dev/null
+fsl-run -j 64 deleted 2>stuck.said
+is "$? $(sql "SELECT completed FROM batches WHERE name = 'deleted'")" "0 2000" \
+	"the batch whose file was deleted can be sent again: it has kept its requests"
+sound "what cannot be sent"
+
 # --- so many in a time
 
 for n in 1 2; do
