@@ -19,11 +19,13 @@ enum {
 };
 
 enum {
-	Q_ENTER, Q_LEAVE, Q_DROP_SHARES, Q_DROP_BLOCKS, Q_FLIES, Q_COUNT, Q_OPEN, Q_LIVING, Q_PRUNE,
+	Q_ENTER, Q_IS_OPEN, Q_LEAVE, Q_DROP_SHARES, Q_DROP_BLOCKS, Q_FLIES, Q_COUNT, Q_OPEN,
+	Q_LIVING, Q_PRUNE,
 };
 static const char *const texts[] = {
 	[Q_ENTER] = "INSERT INTO workers (slot, host, pid, user, version, config, limits,"
 		    " started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, '[]'), ?8)",
+	[Q_IS_OPEN] = "SELECT 1 FROM workers WHERE id = ?1 AND ended_ms IS NULL",
 	[Q_LEAVE] = "UPDATE workers SET ended_ms = ?2 WHERE id = ?1",
 	[Q_DROP_SHARES] = "DELETE FROM shares WHERE worker = ?1",
 	[Q_DROP_BLOCKS] = "DELETE FROM blocks WHERE worker = ?1",
@@ -217,6 +219,13 @@ int worker_leave(struct db *db, struct worker *w, struct err *e)
 	side_leave(db_side(db), w->slot);
 	*w = (struct worker){ 0, 0 };
 	return 0;
+}
+
+int worker_is_open(struct db *db, int64_t id, struct err *e)
+{
+	STMT(q, db, &worker_sql, Q_IS_OPEN);
+	stmt_int(&q, 1, id);
+	return stmt_step(&q, e);
 }
 
 int worker_count(struct db *db, int64_t id, int64_t done, int64_t failed, struct err *e)

@@ -52,6 +52,9 @@ int worker_wait(struct db *db, struct err *e) MUST_CHECK;
 /* Ends the row; the byte is given back.  A row with something in flight stays
  * open, so that it is found dead and rescued. */
 int worker_leave(struct db *db, struct worker *w, struct err *e) MUST_CHECK;
+/* Is its row open?  0: others have taken it for dead and its requests away, which
+ * nobody should; none that it started now would ever be rescued. */
+int worker_is_open(struct db *db, int64_t id, struct err *e) MUST_CHECK;
 /* Adds to done and failed of the row; inside a write transaction. */
 int worker_count(struct db *db, int64_t id, int64_t done, int64_t failed,
 		 struct err *e) MUST_CHECK;

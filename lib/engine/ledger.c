@@ -46,6 +46,7 @@ struct ledger {
 	struct desk_words words;
 	int outstanding;       /* jobs that the network thread has */
 	bool check_dead;
+	bool evicted;          /* others have ended our row: nothing may be started */
 	int64_t race_ms;       /* wall: when requests go to another model as well; -1: never */
 	bool look;             /* somebody may have cancelled, or something expired */
 	int64_t suspect_until; /* monotonic: somebody may have died */
@@ -93,7 +94,13 @@ static int work(struct ledger *l, bool stop, struct err *e)
 	    (l->check_dead && book_rescue(l->book, e) < 0) ||
 	    (watch_has_work(&l->watch) && book_recall(l->book, &l->watch.now, e) < 0))
 		return -1;
-	if (!stop && starter_start(l->book, room(l), &l->fresh, e) < 0)
+	if (!l->evicted) {
+		int open = worker_is_open(l->db, l->worker.id, e);
+		if (open < 0)
+			return -1;
+		l->evicted = open == 0;
+	}
+	if (!stop && !l->evicted && starter_start(l->book, room(l), &l->fresh, e) < 0)
 		return -1;
 	return book_end(l->book, e);
 }
@@ -112,7 +119,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	l->commits++;
 	l->check_dead = false;
 	l->next_ms = book_next(l->book, clock_wall_ms());
-	l->race_ms = stop ? -1 : starter_next(l->book, clock_wall_ms());
+	l->race_ms = stop || l->evicted ? -1 : starter_next(l->book, clock_wall_ms());
 	return 0;
 }
 
@@ -227,15 +234,18 @@ static void wait_for_news(struct ledger *l)
 /* Nothing to do: is there nothing left either? */
 static int look_for_end(struct ledger *l, struct err *e)
 {
-	if (l->outstanding > 0 || book_is_hungry(l->book) || l->next_ms > 0 || l->mine->drained ||
-	    l->forever)
+	bool goes_on = book_is_hungry(l->book) || l->next_ms > 0 || l->forever;
+	if (l->outstanding > 0 || l->mine->drained || (goes_on && !l->evicted))
 		return 0;
 	/* First: what it has made by then is open. */
-	if (l->more && l->more(l->more_ctx, l->commits << 32 ^ (l->version & UINT32_MAX)))
+	if (!l->evicted && l->more && l->more(l->more_ctx, l->commits << 32 ^ (l->version & UINT32_MAX)))
 		return 0;
 	int open = book_open(l->book, e);
 	if (open < 0)
 		return -1;
+	if (l->evicted && (open > 0 || l->forever))
+		return err_set(e, ERR_CONFIG, "another process took this worker for dead and its "
+			       "requests away; start it again");
 	if (open > 0)
 		return 0;
 	l->mine->drained = true;
@@ -300,7 +310,7 @@ static void *thread_main(void *arg)
 			return NULL;
 		/* A commit for one more job is worth it only when slots are free. */
 		int least = l->outstanding < l->jobs ? 1 : l->jobs / 2 + 1;
-		bool start = book_is_hungry(l->book) && !o.stop &&
+		bool start = book_is_hungry(l->book) && !o.stop && !l->evicted &&
 			     capacity(l) - l->outstanding >= least;
 		if (o.stop)
 			l->race_ms = -1;

@@ -382,6 +382,24 @@ static void odd_rows(void)
 	close_all();
 }
 
+static void evicted(void)
+{
+	struct send send = fast();
+	make_batch("evicted", 200, &send, "none");
+	open_ledger(4, 0);
+	CHECK(TAKE_UNTIL(ready.n > 0), "jobs");
+	ROWS_DO(raw, "UPDATE workers SET ended_ms = 1"); /* as who took it for dead */
+	answer_all(0);
+	CHECK(state.failed && state.error.code == ERR_CONFIG && strstr(state.error.msg, "for dead"),
+	      "a worker whose row was ended by others says so: %s", state.error.msg);
+	int64_t tried = SQL("SELECT sum(tries) FROM requests");
+	CHECK(tried < 200 && SQL("SELECT count(*) FROM flights") == 0,
+	      "what it has started ends, and it starts no more: %lld of 200", (long long)tried);
+	CHECK(close_ledger() < 0 && e.code == ERR_CONFIG, "closing: %s", e.msg);
+	CHECK_INT(rows_wrong(raw), 0, "all counters agree");
+	close_all();
+}
+
 static void news(void)
 {
 	struct send send = fast();
@@ -460,6 +478,7 @@ int main(void)
 	stopping();
 	news();
 	odd_rows();
+	evicted();
 	log_set(LOG_ERROR, false); /* what comes is warned of */
 	locked_file();
 	full_disk();
