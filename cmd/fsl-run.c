@@ -116,7 +116,7 @@ static int send_batches(struct tool *t, const struct batchset *set, const char *
 			.http = { .jobs = (int)asked.jobs, .user_agent = "fsl-run/" FSL_VERSION,
 				  .cacert = asked.cacert, .proxy = asked.proxy },
 			.progress = bar.mode != PROGRESS_NONE ? on_progress : NULL,
-			.ctx = (void *)(uintptr_t)what,
+			.ctx = (void *)(uintptr_t)what, .http.http2 = asked.http2,
 			.limits = &limits, .no_adaptive = asked.no_adaptive, .tick = on_tick,
 			.health = { .no_hold = asked.no_hold, .no_guard = asked.no_guard,
 				    .give_up_ms = asked.forever ? 0 : asked.give_up_ms,
@@ -263,9 +263,8 @@ static int run(struct tool *t, struct err *e)
 	progress_start(&bar, t);
 	int status = alone && session_alone(t->db, asked.exclusive == EXCLUSIVE_WAIT, e) < 0 ? -1 :
 		     asked.input ? one_shot(t, e) : run_named(t, e);
-	if (status < 0 && e->code == ERR_HELD && asked.exclusive == EXCLUSIVE_SKIP)
-		return EXIT_OK;
-	return status;
+	return status < 0 && e->code == ERR_HELD && asked.exclusive == EXCLUSIVE_SKIP ? EXIT_OK
+										       : status;
 }
 
 static const struct tool_verb verbs[] = {

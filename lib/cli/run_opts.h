@@ -21,7 +21,7 @@ struct run_opts {
 	bool all_users;
 	const char *max_failed; /* base/num.h, num_portion(); NULL: none */
 	struct opt_list limits;
-	bool no_adaptive, no_hold, no_guard, forever;
+	bool no_adaptive, no_hold, no_guard, forever, http2;
 	int64_t give_up_ms, max_time_ms, max_requests; /* the last two 0: no limit */
 	int64_t max_buffer;
 	const char *cacert, *proxy, *metrics;
@@ -113,6 +113,8 @@ struct run_opts {
 	  .help = "write counters there once a second, as Prometheus' node_exporter reads them" }, \
 	{ .kind = OPT_TEXT, .name = "cacert", .dst = &(a).cacert, .arg = "FILE", \
 	  .help = "trust these certificates (PEM)", .dflt = "the system's" }, \
+	{ .kind = OPT_FLAG, .name = "http2", .dst = &(a).http2, \
+	  .help = "many requests on a connection, where a server offers HTTP/2 over TLS" }, \
 	{ .kind = OPT_TEXT, .name = "proxy", .dst = &(a).proxy, .arg = "URL", \
 	  .help = "send through this proxy", .dflt = "http_proxy, https_proxy, no_proxy" },
 

@@ -126,7 +126,8 @@ static int new_lane(struct http *h, struct lane *lane, struct err *e)
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
 	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)LANE_SLOTS);
-	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING,
+			  (long)(h->o.http2 ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING));
 	return 0;
 }
 
@@ -154,7 +155,6 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->error);
@@ -170,6 +170,9 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, h);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, s);
+	long version = o->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+	if (curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version) != CURLE_OK)
+		return err_set(e, ERR_UNAVAILABLE, "this libcurl has no HTTP/2");
 	if (o->cacert && curl_easy_setopt(c, CURLOPT_CAINFO, o->cacert) != CURLE_OK)
 		return err_set(e, ERR_CONFIG, "libcurl cannot use a file of certificates");
 	/* libcurl would read the environment for each request, and make a line of the
@@ -306,6 +309,10 @@ void http_start(struct http *h, struct http_call *call)
 	s->error[0] = '\0';
 	wire_start(&s->wire, call, clock_mono_us());
 	CURLcode rc = curl_easy_setopt(s->easy, CURLOPT_URL, call->url);
+	/* Who would connect waits for what the server chooses on the first connection:
+	 * over TLS it does so at once, else with the first answer. */
+	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT,
+			 (long)(h->o.http2 && strncasecmp(call->url, "https:", 6) == 0));
 	set_method(s);
 	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER,
 			 httphead_list(&s->head, &call->own, h->agent.p, call->headers));
@@ -314,18 +321,6 @@ void http_start(struct http *h, struct http_call *call)
 		s->wire.verdict = HTTP_UNUSABLE;
 	else if (curl_multi_add_handle(s->lane->multi, s->easy) != CURLM_OK)
 		BUG("libcurl does not take a handle");
-}
-
-/* libcurl says that it could not send when a kept-alive connection has died on
- * it for the sixth time in the life of a handle, even if the request had left. */
-static bool has_died(const struct slot *s, CURLcode rc)
-{
-	curl_off_t body = 0;
-	long head = 0;
-
-	curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &body);
-	curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &head);
-	return rc == CURLE_SEND_ERROR && head > 0 && body >= (curl_off_t)s->call->body.n;
 }
 
 static void finish(struct http *h, struct slot *s, CURLcode rc)
@@ -338,9 +333,10 @@ static void finish(struct http *h, struct slot *s, CURLcode rc)
 		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 300 && status < 400)
 		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
-	bool died = has_died(s, rc);
-	wire_end(&s->wire, died ? HTTP_RECV : httpcode_of((int)rc, s->wire.sends > 0), (int)status, redirect,
-		 died ? NULL : s->error[0] ? s->error : curl_easy_strerror(rc));
+	bool died = httpcode_has_died(s->easy, (int)rc, call->body.n);
+	const char *words = s->error[0] ? httpcode_words(s->error) : curl_easy_strerror(rc);
+	wire_end(&s->wire, died ? HTTP_RECV : httpcode_of((int)rc, s->wire.sends > 0),
+		 (int)status, redirect, died ? NULL : words);
 	curl_multi_remove_handle(s->lane->multi, s->easy);
 	s->call = NULL;
 	s->next_free = h->free_slot;

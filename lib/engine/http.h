@@ -7,9 +7,13 @@
  * answer; CURLOPT_PREREQFUNCTION refuses the second send before a byte of it
  * has left, and the call ends as HTTP_RECV.
  *
+ * With http2 the requests of a lane to a server share a connection.  A request
+ * that the server refuses as it closes it ends as HTTP_RECV and counts as sent:
+ * libcurl does not tell which of both it was.
+ *
  * Redirects are never followed (a key would go to another origin, a 307 would
  * carry the body there); no cookies, netrc, HSTS, alt-svc, no Expect, no
- * compression is asked for; HTTP/1.1; only http and https.
+ * compression is asked for; HTTP/1.1 but where http2 allows 2; only http and https.
  *
  * Time limits are ours: connect, first byte, stall (no byte in either
  * direction for that long), total; all count from http_start(). */
@@ -83,6 +87,8 @@ struct http_options {
 	const char *user_agent;
 	const char *cacert;   /* NULL: the system's */
 	const char *proxy;    /* NULL: the usual variables; "" none */
+	bool http2;           /* where a server offers it over TLS; ERR_UNAVAILABLE if libcurl
+			       * cannot */
 };
 
 struct http;
@@ -99,7 +105,7 @@ int http_in_flight(const struct http *h);
 
 /* Bytes that the answers in flight have come to, and may come to: above that they
  * are not read on, or one by one, and the time limits of those that wait stand
- * still.  Without a word there is no limit. */
+ * still; but for HTTP/2.  Without a word there is no limit. */
 int64_t http_held(const struct http *h);
 void http_room(struct http *h, int64_t bytes, bool one_by_one);
 

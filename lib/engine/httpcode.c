@@ -1,6 +1,7 @@
 #include "engine/httpcode.h"
 
 #include <curl/curl.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -29,4 +30,29 @@ enum http_code httpcode_of(int rc, bool sent)
 	if (code == HTTP_UNUSABLE && sent) /* then it is the answer that is no HTTP */
 		return HTTP_RECV;
 	return code == HTTP_ANSWERED ? HTTP_RECV : code;
+}
+
+bool httpcode_has_died(void *easy, int rc, size_t body)
+{
+	curl_off_t sent = 0;
+	long head = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head);
+	return rc == CURLE_SEND_ERROR && head > 0 && sent >= (curl_off_t)body;
+}
+
+char *httpcode_words(char *text)
+{
+	static const char stream[] = "HTTP/2 stream ", died[] = "Connection died";
+	char *number = text + sizeof stream - 1;
+
+	if (strncmp(text, died, sizeof died - 1) == 0)
+		return NULL;
+	if (strncmp(text, stream, sizeof stream - 1) != 0)
+		return text;
+	size_t n = strspn(number, "0123456789");
+	if (n > 0 && number[n] == ' ')
+		memmove(number, number + n + 1, strlen(number + n + 1) + 1);
+	return text;
 }

@@ -194,7 +194,8 @@ void metrics_tick(struct metrics_file *f, const struct run_progress *p)
 {
 	int64_t now = clock_mono_ms();
 	struct metrics m = { .up = true, .draining = p->draining, .exit = -1,
-			     .in_flight = p->in_flight, .held = p->held, .ledger = p->ledger, .sum = p->sum };
+			     .in_flight = p->in_flight, .held = p->held, .ledger = p->ledger,
+			     .sum = p->sum };
 
 	if (!f->path || now < f->next_ms)
 		return;

@@ -13,7 +13,7 @@
 #include "base/safe.h"
 #include "engine/retry.h"
 
-enum { HEAD_KEPT = 4096, RESERVE_MAX = 1 << 20, HEADERS_MAX = 8192 };
+enum { HEAD_KEPT = 4096, RESERVE_MAX = 1 << 20, HEADERS_MAX = 8192, CONNECT_SLACK_MS = 500 };
 
 void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 {
@@ -53,7 +53,7 @@ static bool must_wait(const struct wire *w)
 {
 	const struct wire_pool *p = w->pool;
 
-	return p && p->held >= p->most && (!p->one || (p->chosen && p->chosen != w));
+	return p && !w->shared && p->held >= p->most && (!p->one || (p->chosen && p->chosen != w));
 }
 
 bool wire_resume(struct wire *w, int64_t now_us)
@@ -101,7 +101,7 @@ size_t wire_on_body(char *p, size_t size, size_t n, void *user)
 	}
 	str_add(&call->answer, p, n);
 	count(w);
-	if (w->pool && w->pool->held >= w->pool->most && !w->pool->chosen)
+	if (w->pool && !w->shared && w->pool->held >= w->pool->most && !w->pool->chosen)
 		w->pool->chosen = w;
 	return n;
 }
@@ -234,8 +234,10 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 
 	w->last_us = clock_mono_us();
 	bool status = span_starts(line, "HTTP/");
-	if (status) /* "HTTP/1.1 103 Early Hints" */
-		w->interim = line.n > 9 && line.p[8] == ' ' && line.p[9] == '1';
+	if (status) { /* "HTTP/1.1 103 Early Hints", "HTTP/2 200 " */
+		w->shared = line.p[5] == '2';
+		w->interim = line.n > 9 && line.p[w->shared ? 7 : 9] == '1';
+	}
 	if (!w->first_us && !w->interim)
 		w->first_us = w->last_us;
 	if (status) { /* an interim answer may have come before */
@@ -341,6 +343,9 @@ bool wire_late(struct wire *w, int64_t sent, int64_t now_us)
 	if (w->first_us)
 		return (now_us - w->last_us) / 1000 > l->stall_ms &&
 		       late(w, HTTP_STALLED, "no further byte of the answer", l->stall_ms);
+	/* libcurl has that limit, too, but not for who waits for another's connection. */
+	if (w->sends == 0 && age_ms > l->connect_ms + CONNECT_SLACK_MS)
+		return late(w, HTTP_CONNECT, "no connection", l->connect_ms);
 	if (age_ms > l->first_byte_ms)
 		return late(w, HTTP_TIMEOUT, "no answer", l->first_byte_ms);
 	if (sent != w->sent) {
@@ -408,6 +413,8 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 		w->pool->paused -= w->paused_at_us != 0;
 		w->pool->chosen = w->pool->chosen == w ? NULL : w->pool->chosen;
 	}
+	if (code == HTTP_TRUNCATED && !w->first_us) /* so ends HTTP/2 without an answer */
+		code = HTTP_RECV;
 	call->code = w->verdict != HTTP_ANSWERED ? w->verdict : code;
 	call->status = status;
 	call->took_ms = (clock_mono_us() - w->start_us) / 1000;

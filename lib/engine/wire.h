@@ -32,6 +32,8 @@ struct wire {
 	enum http_code verdict;  /* what we decided ourselves; HTTP_ANSWERED: nothing */
 	int sends;               /* how often libcurl was about to send */
 	bool interim;            /* what comes is a 1xx, not the answer yet */
+	bool shared;             /* HTTP/2: others use the connection.  It never waits: the
+				  * library reads on all the same, or none of them is read */
 	int64_t start_us, first_us, last_us; /* first and last byte of the answer */
 	int64_t sent;            /* bytes of the body that had left at last_sent_us */
 	int64_t last_sent_us;

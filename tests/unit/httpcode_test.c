@@ -42,5 +42,15 @@ int main(void)
 			  all[i].what);
 		CHECK_INT(httpcode_of(all[i].rc, true), all[i].sent, "%s, when it was sent", all[i].what);
 	}
+	char with[] = "HTTP/2 stream 101 was not closed cleanly: INTERNAL_ERROR (err 2)";
+	CHECK_STR(httpcode_words(with), "HTTP/2 stream was not closed cleanly: INTERNAL_ERROR (err 2)",
+		  "streams have numbers, errors have none");
+	char cut[] = "HTTP/2 stream 101", other[] = "Failed to connect to port 101", none[] = "";
+	CHECK_STR(httpcode_words(cut), "HTTP/2 stream 101", "a number at the end stays");
+	CHECK_STR(httpcode_words(other), "Failed to connect to port 101", "other words stay as they are");
+	CHECK_STR(httpcode_words(none), "", "also none");
+	char died[] = "Connection died, tried 5 times before giving up";
+	CHECK(!httpcode_words(died), "a handle's count of dead connections is no news");
+	CHECK(!httpcode_has_died(NULL, 55, 0), "what was never connected has not died");
 	return unit_done();
 }

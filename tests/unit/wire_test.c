@@ -318,6 +318,14 @@ static void second_send(void)
 	CHECK_STR(call.message, "the kept-alive connection died before the answer", "and says why");
 	CHECK(call.sent, "bytes of it may have left");
 	fresh();
+	send_once();
+	wire_end(&wire, HTTP_TRUNCATED, 0, NULL, "not closed cleanly");
+	CHECK_INT(call.code, HTTP_RECV, "an answer that has not begun is not truncated");
+	fresh();
+	header("HTTP/2 200 \r\n");
+	wire_end(&wire, HTTP_TRUNCATED, 200, NULL, "not closed cleanly");
+	CHECK_INT(call.code, HTTP_TRUNCATED, "one that has begun is");
+	fresh();
 	wire_end(&wire, HTTP_CONNECT, 0, NULL, "refused\nby\033[2J them");
 	CHECK(!call.sent, "no connection, nothing sent");
 	CHECK_STR(call.message, "refused\\x0aby\\x1b[2J them", "the library's words, made safe");
@@ -331,6 +339,15 @@ static bool late_at(int64_t ms, int64_t sent)
 static void time_limits(void)
 {
 	fresh();
+	CHECK(!late_at(1500, 0), "connect: the library's word comes first");
+	CHECK(late_at(1501, 0), "connect: but who waits for another's connection does so no longer");
+	CHECK_INT(wire.verdict, HTTP_CONNECT, "connect: connect_error");
+	wire_end(&wire, HTTP_RECV, 0, NULL, "aborted");
+	CHECK_STR(call.message, "no connection within 1.0s", "connect: the message");
+	CHECK(!call.sent, "connect: nothing was sent");
+
+	fresh();
+	send_once();
 	CHECK(!late_at(2000, 0), "first byte: just in time");
 	CHECK(late_at(2001, 0), "first byte: late");
 	CHECK_INT(wire.verdict, HTTP_TIMEOUT, "first byte: request_timeout");
@@ -339,6 +356,7 @@ static void time_limits(void)
 	CHECK_INT(call.code, HTTP_TIMEOUT, "first byte: our word before the library's");
 
 	fresh();
+	send_once();
 	header("HTTP/1.1 103 Early Hints\r\n");
 	header("Link: </x>\r\n");
 	CHECK(!late_at(1900, 0), "stall: not after an interim answer, the first byte is to come");
@@ -347,6 +365,13 @@ static void time_limits(void)
 	header("HTTP/1.1 103 Early Hints\r\n");
 	header("HTTP/1.1 200 OK\r\n");
 	CHECK(wire.first_us > 0, "first byte: the status line of the answer");
+	fresh();
+	header("HTTP/2 103 \r\n");
+	CHECK(wire.interim && wire.first_us == 0, "first byte: nor is that of HTTP/2 the answer");
+	header("HTTP/2 200 \r\n");
+	CHECK(!wire.interim && wire.first_us > 0, "first byte: but this one is");
+	header("HTTP/1.1 200 OK\r\n");
+	CHECK(!wire.shared, "who speaks HTTP/1 has the connection alone");
 
 	fresh();
 	header("HTTP/1.1 200 OK\r\n");
@@ -510,6 +535,14 @@ static void memory(void)
 	wire_end(&others[1], HTTP_ABORTED, 0, NULL, "");
 	CHECK(pool.held == 1500 && pool.paused == 0, "one that ends while it waits");
 	CHECK(comes(0, 5000) == 0, "a larger one than may be is none that waits");
+	wire_start(&others[1], &their[1], clock_mono_us());
+	char h2[] = "HTTP/2 200 \r\n";
+	wire_on_header(h2, 1, strlen(h2), &others[1]);
+	pool.held = 2000;
+	pool.one = false;
+	CHECK(comes(1, 100) == 100 && pool.held == 2100 && pool.chosen != &others[1],
+	      "who shares its connection neither waits nor lets others wait for it");
+	wire_end(&others[1], HTTP_ANSWERED, 200, NULL, "");
 	wire_end(&others[0], HTTP_RECV, 0, NULL, "");
 	for (int i = 0; i < 2; i++) {
 		str_release(&their[i].answer);
