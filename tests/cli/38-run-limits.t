@@ -284,8 +284,8 @@ is "$? $(sum stop '[.reason, .failed] | join(" ")')" "4 max_failed 4" "--max-fai
 send stop --max-failed 19%
 is "$? $(sum stop .reason)" "0 drained" "19%: 11 are 18.3%"
 fresh more
-send stop -j 1 --max-failed 18%
-is "$?" "4" "18% are 10: the eleventh is one too many"
+send stop -j 1 --max-failed 13%
+is "$?" "4" "13% are 7: the eighth of 11 is one too many"
 
 # --- at once, and fast
 
