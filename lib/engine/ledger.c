@@ -342,8 +342,10 @@ static void *thread_main(void *arg)
 			l->mine->stuck = true;
 			publish(l);
 		}
-		/* Not for news: what comes meanwhile would fail as well. */
+		/* Not for news: what comes meanwhile would fail as well.  But what was
+		 * cancelled by then, or has expired, is not to be sent. */
 		poll(NULL, 0, RETRY_MS);
+		hear(l, false);
 	}
 }
 
