@@ -137,16 +137,9 @@ int ending_some(struct tally *t, int64_t batch, uint32_t *after, int limit, int6
 	return total;
 }
 
-static int64_t attempts_of(void *ctx, int64_t id)
+static int64_t attempts_of(void *ctx, int64_t worker, int64_t batch)
 {
-	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	struct send defaults CLEANUP(send_release) = send_defaults();
-	struct err ignored = ERR_INIT;
-
-	if (batch_get(ctx, id, &b, &ignored) < 0)
-		return 1;
-	send_fill(&b.send, &defaults);
-	return b.send.retries + 1;
+	return worker_attempts(ctx, worker, batch, NULL);
 }
 
 int ending_rescue(struct tally *t, int64_t now_ms, struct err *e)

@@ -360,7 +360,7 @@ int request_rescue(struct tally *t, int64_t worker, request_limit_fn *max_attemp
 
 	/* One at a time, because settling deletes what the query walks over. */
 	while ((rc = next_flight(t, worker, &end, &counted, e)) > 0) {
-		end.verdict = counted + 1 < max_attempts(ctx, request_batch(end.row))
+		end.verdict = counted + 1 < max_attempts(ctx, worker, request_batch(end.row))
 				      ? VERDICT_RETRY : VERDICT_FAILED;
 		if (request_interrupt(t, &end, now_ms, e) < 0)
 			return -1;

@@ -101,8 +101,8 @@ int request_interrupt(struct tally *t, const struct request_end *end, int64_t no
 
 /* All flights of a worker that died: each is interrupted and pending again
  * (but see request_settle()), or failed when its attempts are used up
- * (max_attempts of its batch).  Returns how many. */
-typedef int64_t request_limit_fn(void *ctx, int64_t batch);
+ * (max_attempts of its batch, sent by this worker).  Returns how many. */
+typedef int64_t request_limit_fn(void *ctx, int64_t worker, int64_t batch);
 int request_rescue(struct tally *t, int64_t worker, request_limit_fn *max_attempts,
 		   void *ctx, int64_t now_ms, struct err *e) MUST_CHECK;
 

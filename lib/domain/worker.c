@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/safe.h"
 #include "base/user.h"
+#include "domain/batch.h"
 #include "store/tx.h"
 
 enum {
@@ -20,7 +21,7 @@ enum {
 
 enum {
 	Q_ENTER, Q_IS_OPEN, Q_LEAVE, Q_DROP_SHARES, Q_DROP_BLOCKS, Q_FLIES, Q_COUNT, Q_OPEN,
-	Q_LIVING, Q_PRUNE,
+	Q_LIVING, Q_PRUNE, Q_ONCE,
 };
 static const char *const texts[] = {
 	[Q_ENTER] = "INSERT INTO workers (slot, host, pid, user, version, config, limits,"
@@ -43,6 +44,8 @@ static const char *const texts[] = {
 	/* The oldest ones, as far as it goes in one step. */
 	[Q_PRUNE] = "DELETE FROM workers WHERE ended_ms < ?1 AND id IN"
 		    " (SELECT id FROM workers WHERE id < ?2 ORDER BY id LIMIT ?3)",
+	[Q_ONCE] = "SELECT 1 FROM workers WHERE id = ?1 AND json_valid(config)"
+		   " AND json_extract(config, '$.defaults.at_most_once') = 1",
 };
 const struct stmt_set worker_sql = { "worker", texts, ARRAY_LEN(texts) };
 
@@ -255,6 +258,30 @@ int worker_any_dead(struct db *db, struct err *e)
 	int64_t id = next_dead(db, e);
 
 	return id < 0 ? -1 : id > 0;
+}
+
+/* Did it send what says nothing else at most once?  1, 0. */
+static int sent_once(struct db *db, int64_t worker, struct err *e)
+{
+	STMT(q, db, &worker_sql, Q_ONCE);
+	stmt_int(&q, 1, worker);
+	return stmt_step(&q, e);
+}
+
+int64_t worker_attempts(struct db *db, int64_t worker, int64_t batch, const struct send *defaults)
+{
+	struct batch row CLEANUP(batch_release) = BATCH_INIT;
+	struct send builtin CLEANUP(send_release) = send_defaults();
+	struct err ignored = ERR_INIT;
+
+	if (batch_get(db, batch, &row, &ignored) < 0)
+		return 1;
+	if (row.send.at_most_once == SEND_UNSET && sent_once(db, worker, &ignored) != 0)
+		return 1;
+	if (defaults)
+		send_fill(&row.send, defaults);
+	send_fill(&row.send, &builtin);
+	return row.send.at_most_once == 1 ? 1 : row.send.retries + 1;
 }
 
 int worker_rescue(struct tally *t, request_limit_fn *max_attempts, void *ctx,

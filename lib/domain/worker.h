@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "domain/request.h"
+#include "domain/send.h"
 #include "store/stmt.h"
 
 extern const struct stmt_set worker_sql;
@@ -61,6 +62,13 @@ int worker_count(struct db *db, int64_t id, int64_t done, int64_t failed,
 
 /* Is there a row whose process is gone?  Cheap; reads only. */
 int worker_any_dead(struct db *db, struct err *e) MUST_CHECK;
+
+/* How many attempts a request of the batch may have that the worker had in
+ * flight: as the batch says, else as `defaults` do (NULL: none), else as ever.
+ * One with --at-most-once of the batch, of `defaults`, or of the worker, which may
+ * have sent it as one of a batch that does not say so itself; one if nobody knows. */
+int64_t worker_attempts(struct db *db, int64_t worker, int64_t batch,
+			const struct send *defaults);
 
 /* Rescues the flights of all dead workers and ends their rows; inside a write
  * transaction.  Returns how many requests were rescued. */

@@ -229,11 +229,11 @@ int book_settle(struct book *b, const struct job_list *ended, const struct job_l
 }
 
 /* For requests of dead workers, whose batch need not be ours to send. */
-static int64_t attempt_limit(void *ctx, int64_t batch)
+static int64_t attempt_limit(void *ctx, int64_t worker, int64_t batch)
 {
 	struct book *b = ctx;
 
-	return known_attempts(&b->known, b->scene.db, batch);
+	return worker_attempts(b->scene.db, worker, batch, &b->known.defaults);
 }
 
 int book_rescue(struct book *b, struct err *e)

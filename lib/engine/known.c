@@ -47,19 +47,6 @@ struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, boo
 	return b;
 }
 
-int64_t known_attempts(const struct known *k, struct db *db, int64_t batch)
-{
-	struct batch row CLEANUP(batch_release) = BATCH_INIT;
-	struct send builtin CLEANUP(send_release) = send_defaults();
-	struct err ignored = ERR_INIT;
-
-	if (batch_get(db, batch, &row, &ignored) < 0)
-		return 1;
-	send_fill(&row.send, &k->defaults);
-	send_fill(&row.send, &builtin);
-	return row.send.at_most_once == 1 ? 1 : row.send.retries + 1;
-}
-
 int known_count(const struct known *k, struct db *db, struct ledger_state *s, struct err *e)
 {
 	s->total = s->done = s->done_failed = s->retrying = 0;

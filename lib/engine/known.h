@@ -32,10 +32,6 @@ void known_release(struct known *k);
 struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, bool *fresh,
 			      int64_t *completed, struct err *e) MUST_CHECK;
 
-/* How many attempts a request of the batch may have; for those of dead workers,
- * whose batch need not be ours to send. */
-int64_t known_attempts(const struct known *k, struct db *db, int64_t batch);
-
 /* Counts them for progress. */
 int known_count(const struct known *k, struct db *db, struct ledger_state *s,
 		struct err *e) MUST_CHECK;

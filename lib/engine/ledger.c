@@ -51,6 +51,7 @@ struct ledger {
 	bool look;             /* somebody may have cancelled, or something expired */
 	int64_t suspect_until; /* monotonic: somebody may have died */
 	int64_t next_ms;       /* wall: when there may be something to start; -1: unknown */
+	int64_t next_mono;     /* and that by the monotonic clock: the other may be set back */
 	int64_t version;       /* data_version last seen */
 	int64_t commits;       /* of our own */
 	bool (*more)(void *ctx, int64_t token);
@@ -119,6 +120,7 @@ static int cycle(struct ledger *l, bool stop, struct err *e)
 	l->commits++;
 	l->check_dead = false;
 	l->next_ms = book_next(l->book, clock_wall_ms());
+	l->next_mono = clock_mono_ms() + (l->next_ms - clock_wall_ms());
 	l->race_ms = stop || l->evicted ? -1 : starter_next(l->book, clock_wall_ms());
 	return 0;
 }
@@ -141,7 +143,7 @@ static void hear(struct ledger *l, bool late)
 		l->look = true;
 		book_hungry(l->book);
 	}
-	if (l->next_ms > 0 && l->next_ms <= clock_wall_ms())
+	if (l->next_ms > 0 && (l->next_ms <= clock_wall_ms() || l->next_mono <= clock_mono_ms()))
 		book_hungry(l->book);
 	if (watch_next(&l->watch) > 0 && watch_next(&l->watch) <= clock_wall_ms())
 		l->look = true;
@@ -342,8 +344,10 @@ static void *thread_main(void *arg)
 			l->mine->stuck = true;
 			publish(l);
 		}
-		/* Not for news: what comes meanwhile would fail as well. */
+		/* Not for news: what comes meanwhile would fail as well.  But what was
+		 * cancelled by then, or has expired, is not to be sent. */
 		poll(NULL, 0, RETRY_MS);
+		hear(l, false);
 	}
 }
 

@@ -113,16 +113,23 @@ static bool has_room(const struct run *r)
 	return http_held(r->http) < room(r) || (http_in_flight(r->http) == 0 && is_written(r));
 }
 
+/* Has its window passed since it was started?  The ledger says so as well, but
+ * not while a commit takes long. */
+static bool is_past(const struct job *j, int64_t wall_ms)
+{
+	return j->req.expires_ms > 0 && j->req.expires_ms <= wall_ms;
+}
+
 static void send_ready(struct run *r)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), wall = clock_wall_ms();
 	struct job *j;
 
 	/* Races go beside what is in the slots. */
 	while (has_room(r) &&
 	       ((http_free_slots(r->http) > -r->o->http.jobs && (j = job_pop(&r->races))) ||
 		(http_free_slots(r->http) > 0 && (j = job_pop(&r->ready))))) {
-		if (!gate_is_open(&r->gate, j->req.bucket, now))
+		if (!gate_is_open(&r->gate, j->req.bucket, now) || is_past(j, wall))
 			job_push(&r->unsent, j);
 		else if (j->call.code == HTTP_UNUSABLE)
 			end_job(r, j);

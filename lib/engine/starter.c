@@ -336,9 +336,16 @@ static int start_pending(struct book *b, int left, struct job_list *fresh, struc
 		int want = fit(b, left < CHUNK ? left : CHUNK), busy = flying(b);
 		slots_begin(&b->slots, b->o.jobs, left + busy - b->o.jobs, busy,
 			    b->scene.mono_ms);
+		bool was_urgent = b->urgent;
 		int n = claim_next(b->claim, b->scene.db, b->scene.now_ms, rows, want, e);
 		if (n < 0)
 			return -1;
+		/* The first of a batch with --at-most-once: as many as slots are free. */
+		if (b->urgent && !was_urgent && left > b->o.jobs - busy) {
+			left = b->o.jobs - busy;
+			claim_forget(b->claim); /* some of the rows may be left */
+			n = n < left ? n : left > 0 ? left : 0;
+		}
 		for (int i = 0, rc; i < n && !b->budget.poor && !book_is_full(b); i++, left -= rc)
 			if ((rc = start_one(b, &rows[i], fresh, e)) < 0)
 				return -1;

@@ -213,4 +213,34 @@ for how in KILL TWICE; do
 	sound "$how"
 done
 
+# --- a worker dies, and somebody who knows nothing of --at-most-once finds out
+
+for how in batch run; do
+	FSL_DB=$PWD/found-$how.db
+	log=found-$how.log
+	server_start "FOUND_$how" --mode echo --rule 'nth=1-4 => hang' --log $log
+	eval "url=\$FOUND_${how}_URL"
+	if [ $how = batch ]; then
+		fsl-batch create --name once --at-most-once --base-url "$url" four.jsonl >/dev/null
+		set --
+	else
+		fsl-batch create --name once --base-url "$url" four.jsonl >/dev/null
+		set -- --at-most-once
+	fi
+	fsl-batch create --name other --base-url "$url" in.jsonl >/dev/null
+	env --default-signal "$BUILD/fsl-run" -j 4 "$@" once 2>$how.said &
+	pid=$!
+	eventually stats_are "FOUND_$how" .in_flight 4
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	if [ $how = batch ]; then
+		fsl-batch cancel other >/dev/null
+	fi
+	status_is 1 "--at-most-once of the $how: it goes on without" fsl-run --no-guard once
+	is "$(sent $log | sort -V | paste -sd' ')" "$(ids four.jsonl | paste -sd' ')" \
+		"each was sent exactly once"
+	is "$(fsl-batch show once --json | jq -r .request_counts.failed)" 4 "and has failed"
+	sound "found by others, $how"
+done
+
 done_testing

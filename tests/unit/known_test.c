@@ -113,34 +113,6 @@ static void counting(void)
 	CHECK(known_count(&k, db, &s, &e) < 0, "one that was deleted is told");
 }
 
-static void attempts(void)
-{
-	struct known k CLEANUP(known_release);
-	struct send two = SEND_INIT, once = SEND_INIT, defaults = SEND_INIT;
-
-	two.retries = 2;
-	once.at_most_once = 1;
-	once.retries = 8;
-	defaults.retries = 3;
-	int64_t own = add_batch(1, &two, 0), at_most = add_batch(1, &once, 0);
-	int64_t none = add_batch(1, &(struct send)SEND_INIT, 0);
-	known_init(&k, NULL, NULL);
-	CHECK_INT(known_attempts(&k, db, own), 3, "one attempt and the batch's retries");
-	CHECK_INT(known_attempts(&k, db, none), 6, "or the usual ones");
-	CHECK_INT(known_attempts(&k, db, at_most), 1, "one with --at-most-once");
-	CHECK_INT(known_attempts(&k, db, 4711), 1, "and one if nobody knows");
-	CHECK_INT(k.n, 0, "it need not be met for that");
-	known_release(&k);
-	known_init(&k, &defaults, NULL);
-	CHECK(known_attempts(&k, db, none) == 4 && known_attempts(&k, db, own) == 3,
-	      "the run's for batches without their own");
-	known_release(&k);
-	defaults.at_most_once = 1;
-	known_init(&k, &defaults, NULL);
-	CHECK(known_attempts(&k, db, none) == 1 && known_attempts(&k, db, own) == 1,
-	      "--at-most-once of the run as well");
-}
-
 int main(void)
 {
 	db = fixture_db("db");
@@ -148,7 +120,6 @@ int main(void)
 	meeting();
 	many();
 	counting();
-	attempts();
 	sqlite3_close(raw);
 	db_close(db);
 	return unit_done();

@@ -4,7 +4,10 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "fixture.h"
 #include "proc.h"
@@ -19,6 +22,18 @@ static struct rng rng;
 static struct err e;
 static int64_t *batches;
 static int n_batches;
+
+static atomic_int days_back;
+
+/* In the place of the C library's: somebody sets the wall clock. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec -= days_back * 86400;
+	return rc;
+}
 
 static int64_t make_batch(const char *name, int lines, struct send *send, const char *key)
 {
@@ -165,6 +180,25 @@ static void retries(void)
 	CHECK_INT(answer_all(100), 18, "six attempts each");
 	CHECK(state.failures == 3 && state.done_failed == 3, "then they have failed");
 	close_ledger();
+	CHECK_INT(rows_wrong(raw), 0, "all counters agree");
+	close_all();
+}
+
+static void clock_set_back(void)
+{
+	struct send send = fast();
+	int64_t batch = make_batch("clock", 1, &send, "none");
+	open_ledger(2, batch);
+	CHECK(TAKE_UNTIL(ready.n > 0), "a job");
+	struct job *j = job_pop(&ready);
+	answer(j, 500);
+	j->next_ms = clock_wall_ms() + 700;
+	ledger_give(ledger, &ended, &unsent);
+	CHECK(PROC_UNTIL(SQL("SELECT count(*) FROM requests WHERE due > 0") == 1), "is due again later");
+	days_back = 4;
+	CHECK_INT(answer_all(0), 1, "the clock is set back by days: it is not put off for days");
+	CHECK_INT(close_ledger(), 0, "closing: %s", e.msg);
+	days_back = 0;
 	CHECK_INT(rows_wrong(raw), 0, "all counters agree");
 	close_all();
 }
@@ -474,6 +508,7 @@ int main(void)
 	dead_worker(); /* first: it forks, the others have threads */
 	whole_life();
 	retries();
+	clock_set_back();
 	idle();
 	stopping();
 	news();

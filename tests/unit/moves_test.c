@@ -216,8 +216,9 @@ static void keep(struct attempts *a, int i, int worker, const struct request_sta
 	a->v[a->n++ % KEPT].s = *s;
 }
 
-static int64_t limit_of(void *ctx, int64_t batch)
+static int64_t limit_of(void *ctx, int64_t worker, int64_t batch)
 {
+	(void)worker;
 	(void)batch;
 	return *(int64_t *)ctx;
 }

@@ -180,8 +180,9 @@ static void releasing(void)
 	CHECK_STR(attempts(row), "1 1 0 interrupted", "and leaves an attempt, so that none is missing");
 }
 
-static int64_t limit_of(void *ctx, int64_t batch)
+static int64_t limit_of(void *ctx, int64_t worker, int64_t batch)
 {
+	(void)worker;
 	(void)batch;
 	return *(int64_t *)ctx;
 }

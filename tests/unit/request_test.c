@@ -75,8 +75,9 @@ static int released(int64_t worker, int64_t row, int64_t n)
 	return rows_commit(&r) == 0 ? rc : -2;
 }
 
-static int64_t limit_of(void *ctx, int64_t batch)
+static int64_t limit_of(void *ctx, int64_t worker, int64_t batch)
 {
+	(void)worker;
 	(void)batch;
 	return *(int64_t *)ctx;
 }

@@ -20,8 +20,9 @@ static atomic_int stage;              /* of the rescue */
 static atomic_bool over;
 static int rescued;                   /* by this round's rescue; after the gate */
 
-static int64_t limit_of(void *ctx, int64_t id)
+static int64_t limit_of(void *ctx, int64_t worker, int64_t id)
 {
+	(void)worker;
 	(void)ctx;
 	(void)id;
 	return 10;

@@ -359,6 +359,48 @@ static void cancelled(void)
 	leave();
 }
 
+static int64_t expires_ms, seen_early, seen_late;
+static int stage;
+
+/* Somebody holds the state file from the first results on until long after the
+ * window has passed. */
+static void hold_file(void *ctx, const struct run_progress *p)
+{
+	int64_t past = clock_wall_ms() - expires_ms;
+
+	(void)ctx;
+	if (stage == 0 && p->ledger->completed >= 300) {
+		stage++;
+		ROWS_DO(raw, "BEGIN IMMEDIATE");
+	} else if (stage == 1 && past >= 400) {
+		stage++;
+		seen_early = serve_count(&server, "requests");
+	} else if (stage == 2 && past >= 1200) {
+		stage++;
+		seen_late = serve_count(&server, "requests");
+		ROWS_DO(raw, "COMMIT");
+	}
+}
+
+static void expired_meanwhile(void)
+{
+	static const char *const args[] = { "--rule", "nth=400-20000 => sleep=500", NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("expired", fixture_lines, 20000, &send, "none");
+	struct run_options o = options(4);
+	o.progress = hold_file;
+	expires_ms = clock_wall_ms() + 1500;
+	ROWS_DO(raw, "UPDATE batches SET expires_ms = ?1", expires_ms);
+	run(&o, "drained");
+	CHECK_INT(stage, 3, "the window passes while nothing can be written");
+	CHECK_INT(seen_late, seen_early, "nothing is sent any more, although it was started before");
+	CHECK_INT(serve_count(&server, "requests"), seen_late, "nor afterwards");
+	CHECK(SQL("SELECT completed FROM batches") == seen_late &&
+	      SQL("SELECT expired FROM batches") == 20000 - seen_late, "what was not sent has expired");
+	leave();
+}
+
 static void missing_key(void)
 {
 	static const char *const args[] = { NULL };
@@ -474,6 +516,7 @@ int main(void)
 	aborting();
 	reader_gone();
 	cancelled();
+	expired_meanwhile();
 	missing_key();
 	racing();
 	stopped_races();

@@ -412,6 +412,23 @@ static void once(void)
 	CHECK_STR(starts(1), "1B", "what was not sent goes to the other model");
 	close_all();
 
+	open_file("unready");
+	add_batch("A", 12, NULL);
+	open_book((struct ledger_options){ .jobs = 8 });
+	CHECK_STR(starts(20), "12A", "what may be sent again is started ahead of the slots");
+	add_batch("B", 20, NULL);
+	ROWS_DO(raw, "UPDATE batches SET options = '{\"at_most_once\":1}' WHERE id = 2");
+	CHECK_STR(starts(8), "", "what may not waits for a slot, from its first one on");
+	answers("A", 7, 200);
+	CHECK_STR(starts(book_capacity(book, 20) - 5), "3B", "and is started for those that are free");
+	answers("A", 5, 200);
+	CHECK_STR(starts(book_capacity(book, 20) - 3), "5B", "in each round");
+	answers("B", 8, 200);
+	CHECK_STR(starts(8), "8B", "all of them in the end");
+	answers("B", 8, 200);
+	CHECK_STR(starts(8), "4B", "all of them");
+	close_all();
+
 	open_file("nameless");
 	add_batch("-", 2, strcpy(RULES, "-=B@1m"));
 	strcpy(RULES, "A=B@1m\nB=C@1m");

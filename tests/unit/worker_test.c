@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "base/user.h"
+#include "fixture.h"
 #include "proc.h"
 #include "rows.h"
 #include "unit.h"
@@ -27,8 +28,9 @@ static bool ended(int64_t id)
 	return of_worker("SELECT ended_ms IS NOT NULL FROM workers WHERE id = ?1", id) == 1;
 }
 
-static int64_t three(void *ctx, int64_t batch)
+static int64_t three(void *ctx, int64_t worker, int64_t batch)
 {
+	(void)worker;
 	(void)ctx;
 	(void)batch;
 	return 3;
@@ -445,6 +447,57 @@ static void pruning(void)
 	      "numbers are not used again: they fence what is in flight");
 }
 
+/* A batch that says this itself. */
+static int64_t batch_with(int64_t retries, int64_t at_most_once)
+{
+	struct err e = ERR_INIT;
+	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	struct batch_new n = fixture_new(fixture_lines(r.db, 1));
+	struct send send = SEND_INIT;
+	bool existed;
+
+	send.retries = retries;
+	send.at_most_once = at_most_once;
+	n.send = &send;
+	fixture_must(batch_create(r.db, &n, &b, &existed, &e) == 0, "batch_create", &e);
+	return b.id;
+}
+
+static int64_t worker_with(const char *config)
+{
+	struct err e = ERR_INIT;
+	struct worker w = { 0 };
+
+	rows_must(enter(r.db, "1", config, &w, &e) == 0, "worker_enter", e.msg);
+	int64_t id = w.id;
+	rows_must(worker_leave(r.db, &w, &e) == 0, "worker_leave", e.msg);
+	return id;
+}
+
+static void attempts(void)
+{
+	struct send defaults = SEND_INIT;
+	int64_t none = batch_with(SEND_UNSET, SEND_UNSET), two = batch_with(2, SEND_UNSET);
+	int64_t once = batch_with(8, 1), often = batch_with(8, 0);
+	int64_t plain = worker_with("{}"), other = worker_with("{\"defaults\":{\"retries\":7}}");
+	int64_t careful = worker_with("{\"defaults\":{\"at_most_once\":1}}");
+
+	CHECK_INT(worker_attempts(r.db, plain, two, NULL), 3, "one attempt and the batch's retries");
+	CHECK(worker_attempts(r.db, plain, none, NULL) == 6 && worker_attempts(r.db, other, none, NULL) == 6,
+	      "or the usual ones");
+	CHECK_INT(worker_attempts(r.db, plain, once, NULL), 1, "one with --at-most-once");
+	CHECK(worker_attempts(r.db, careful, none, NULL) == 1 && worker_attempts(r.db, careful, two, NULL) == 1,
+	      "one of a worker with --at-most-once, whoever asks");
+	CHECK_INT(worker_attempts(r.db, careful, often, NULL), 9, "but of a batch that says otherwise");
+	CHECK_INT(worker_attempts(r.db, plain, 4711, NULL), 1, "and one if nobody knows");
+	defaults.retries = 3;
+	CHECK(worker_attempts(r.db, plain, none, &defaults) == 4 &&
+	      worker_attempts(r.db, plain, two, &defaults) == 3, "the run's for batches without their own");
+	defaults.at_most_once = 1;
+	CHECK(worker_attempts(r.db, plain, none, &defaults) == 1 &&
+	      worker_attempts(r.db, plain, two, &defaults) == 1, "--at-most-once of the run as well");
+}
+
 int main(void)
 {
 	struct proc p[5], g[GUESTS];
@@ -463,6 +516,7 @@ int main(void)
 	living(g);
 	waiting(g);
 	pruning();
+	attempts();
 	for (int i = 0; i < GUESTS; i++)
 		proc_end(&g[i]);
 	str_release(&told);
