@@ -10,4 +10,12 @@
  * left as it is. */
 void harden_process(void);
 
+/* Files that are made from now on are for the user alone (umask 077). */
+void harden_files(void);
+
+/* Gives a command of the user's, between fork(2) and exec(2), the umask and the
+ * soft limit of descriptors that the process was started with.  There is still
+ * no core dump: the environment may hold a key.  Async-signal-safe. */
+void harden_undo(void);
+
 #endif

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum { SHOW_MAX = 200, SHOW_BUFS = 4, REDACT_MIN = 4 };
+enum { SHOW_MAX = 200, SHOW_BUFS = 4, REDACT_MIN = 4, REDACT_CUT = 8 };
 
 size_t safe_decode(const char *p, size_t n, uint32_t *code)
 {
@@ -241,20 +241,102 @@ void safe_shell(struct str *out, struct span v)
 	str_addc(out, '\'');
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	     : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The number that `digits` hexadecimal digits at p make; -1: they are none. */
+static int hex_at(struct span v, size_t at, size_t digits)
+{
+	int n = 0;
+	for (size_t i = at; i < at + digits; i++) {
+		int d = i < v.n ? hex_digit(v.p[i]) : -1;
+		if (d < 0)
+			return -1;
+		n = n * 16 + d;
+	}
+	return n;
+}
+
+static size_t backslashes(struct span v, size_t at)
+{
+	size_t i = at;
+	while (i < v.n && v.p[i] == '\\')
+		i++;
+	return i - at;
+}
+
+/* How many bytes at v.p + at stand for the byte c; 0: they do not. */
+static size_t means(struct span v, size_t at, char c)
+{
+	int code = (unsigned char)c;
+	if (at < v.n && v.p[at] == '%' && hex_at(v, at + 1, 2) == code)
+		return 3;
+	size_t i = at + backslashes(v, at);
+	/* \u005c, or \\u005c in a string of a string */
+	if (i > at && i < v.n && v.p[i] == 'u' && code < 0x80 && hex_at(v, i + 1, 4) == code)
+		return i + 5 - at;
+	if (i > at && i < v.n && v.p[i] == 'x' && hex_at(v, i + 1, 2) == code)
+		return i + 3 - at;
+	bool escaped = i > at && strchr("\"'/", c) && c;
+	return i < v.n && v.p[i] == c && (i == at || escaped) ? i + 1 - at : 0;
+}
+
+/* Where the text was cut, if that is here, perhaps within an escape: at "..."
+ * or at its end; 0: nowhere. */
+static size_t cut_here(struct span v, size_t at, bool *dots)
+{
+	for (size_t i = 0; i < 6; i++, at++) {
+		*dots = v.n - at >= 3 && memcmp(v.p + at, "...", 3) == 0;
+		if (*dots || at == v.n)
+			return at;
+		if (hex_digit(v.p[at]) < 0 && !strchr("%\\ux", v.p[at]))
+			break;
+	}
+	return 0;
+}
+
+/* How many bytes at v.p + at are the secret, as it is or escaped; or what a cut
+ * has left of it; 0: they are something else. */
+static size_t secret_at(struct span v, size_t at, struct span secret)
+{
+	size_t i = at, k = 0, n, own;
+	bool dots;
+	for (; k < secret.n; i += n, k += own) {
+		/* Each of its backslashes may be written as two, or four. */
+		own = backslashes(secret, k);
+		n = backslashes(v, i);
+		if (own == 0 || n < own) {
+			own = 1;
+			n = means(v, i, secret.p[k]);
+		}
+		if (n == 0)
+			break;
+	}
+	if (k == secret.n)
+		return i - at;
+	size_t end = k >= REDACT_MIN ? cut_here(v, i, &dots) : 0;
+	return end > 0 && (dots || k >= REDACT_CUT) ? end - at : 0;
+}
+
 void safe_redact(struct str *s, struct span secret)
 {
-	if (!secret.p || secret.n < REDACT_MIN || s->n < secret.n)
+	struct span v = str_span(s);
+	if (!secret.p || secret.n < REDACT_MIN || v.n < REDACT_MIN)
 		return;
-	/* "***" is shorter than any secret: what is kept moves to the front. */
-	size_t to = 0, from = 0;
-	const char *hit;
-	while ((hit = memmem(s->p + from, s->n - from, secret.p, secret.n))) {
-		size_t keep = (size_t)(hit - (s->p + from));
-		memmove(s->p + to, s->p + from, keep);
-		memcpy(s->p + to + keep, "***", 3);
-		to += keep + 3;
-		from += keep + secret.n;
+	/* "***" is shorter than what it replaces: what is kept moves to the front. */
+	size_t to = 0, n;
+	for (size_t from = 0; from < v.n; from += n) {
+		n = secret_at(v, from, secret);
+		if (n == 0) {
+			s->p[to++] = v.p[from];
+			n = 1;
+			continue;
+		}
+		memcpy(s->p + to, "***", 3);
+		to += 3;
 	}
-	memmove(s->p + to, s->p + from, s->n - from);
-	str_cut(s, to + s->n - from);
+	str_cut(s, to);
 }

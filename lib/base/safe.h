@@ -37,7 +37,10 @@ size_t safe_decode(const char *p, size_t n, uint32_t *code);
 bool safe_control(uint32_t code);
 
 /* Replaces each occurrence of the secret (at least 4 bytes long, else
- * nothing is done) in s by "***". */
+ * nothing is done) in s by "***": as it is, with bytes of it escaped as in JSON
+ * (RFC 8259 section 7), in a URL (RFC 3986 section 2.1) or by safe_text(), and
+ * the beginning of it that a cut has left: 4 bytes before "...", 8 at the end of
+ * s.  For messages: s is short. */
 void safe_redact(struct str *s, struct span secret);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "base/harden.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -469,7 +469,7 @@ static void open_standard_fds(void)
 int tool_main(const struct tool_program *p, int argc, char **argv)
 {
 	open_standard_fds();
-	umask(077);
+	harden_files();
 	signal(SIGPIPE, SIG_IGN);
 	log_init(p->name, LOG_NOTE, false);
 	struct err e = ERR_INIT;

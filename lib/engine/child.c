@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/harden.h"
 #include "base/mem.h"
 #include "base/safe.h"
 
@@ -118,6 +119,7 @@ static _Noreturn void be_command(const struct child_new *n, char *const *env, in
 		signal(told[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	harden_undo();
 	if (chdir(n->dir) == 0)
 		execvpe(n->argv[0], n->argv, env);
 	tell(report, errno);

@@ -334,7 +334,9 @@ static void finish(struct http *h, struct slot *s, CURLcode rc)
 	if (status >= 300 && status < 400)
 		curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &redirect);
 	bool died = httpcode_has_died(s->easy, (int)rc, call->body.n);
-	const char *words = s->error[0] ? httpcode_words(s->error) : curl_easy_strerror(rc);
+	if (!s->error[0])
+		snprintf(s->error, sizeof s->error, "%s", curl_easy_strerror(rc));
+	const char *words = httpcode_words(s->error);
 	wire_end(&s->wire, died ? HTTP_RECV : httpcode_of((int)rc, s->wire.sends > 0),
 		 (int)status, redirect, died ? NULL : words);
 	curl_multi_remove_handle(s->lane->multi, s->easy);

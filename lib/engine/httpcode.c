@@ -45,7 +45,14 @@ bool httpcode_has_died(void *easy, int rc, size_t body)
 char *httpcode_words(char *text)
 {
 	static const char stream[] = "HTTP/2 stream ", died[] = "Connection died";
+	static const char memory[] = "Out of memory", large[] = "Too large response headers";
+	static char line[] = "A header line of the answer is too long";
 	char *number = text + sizeof stream - 1;
+
+	if (strncmp(text, memory, sizeof memory - 1) == 0)
+		return line;
+	if (strncmp(text, large, sizeof large - 1) == 0)
+		text[sizeof large - 1] = '\0';
 
 	if (strncmp(text, died, sizeof died - 1) == 0)
 		return NULL;

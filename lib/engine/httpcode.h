@@ -15,9 +15,11 @@ enum http_code httpcode_of(int rc, bool sent);
  * time in the life of a handle.  `easy` is a CURL. */
 bool httpcode_has_died(void *easy, int rc, size_t body);
 
-/* What libcurl says of an error, without the number of a stream of HTTP/2, which
- * would make each one another error; `text` is changed and returned.  NULL: that a
- * kept-alive connection died, and how often one did so in the life of a handle. */
+/* What libcurl says of an error, without the number of a stream of HTTP/2 or the
+ * bytes of a head, which would make each one another error; `text` may be changed.
+ * "Out of memory" is what it calls a header line above its limit of 100 KiB.
+ * NULL: that a kept-alive connection died, and how often one did so in the life of
+ * a handle. */
 char *httpcode_words(char *text);
 
 #endif

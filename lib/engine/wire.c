@@ -21,7 +21,7 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 
 	str_reset(&headers);
 	*w = (struct wire){ .call = call, .pool = w->pool, .headers = headers,
-			    .start_us = now_us, .last_sent_us = now_us };
+			    .start_us = now_us, .last_sent_us = now_us, .length = -1 };
 	call->code = HTTP_ANSWERED;
 	call->status = 0;
 	str_reset(&call->answer);
@@ -226,11 +226,50 @@ static void remember_limit(struct wire *w, struct span line, const char *prefix)
 	remember(w, line);
 }
 
+__attribute__((format(printf, 2, 3)))
+static void say(struct http_call *call, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(call->message, sizeof call->message, fmt, ap);
+	va_end(ap);
+	/* What was too long may have been cut within a character. */
+	for (size_t n = strlen(call->message); !safe_is_utf8(span_of(call->message));)
+		call->message[--n] = '\0';
+}
+
+/* libcurl takes the last of two lengths, and one that is too large for it as
+ * none: a part of an answer would be a result (RFC 9112 section 6.3). */
+static bool take_length(struct wire *w, struct span value)
+{
+	struct err ignored = ERR_INIT;
+	char text[24] = "";
+	int64_t length = -1;
+
+	if (value.n < sizeof text)
+		memcpy(text, value.p, value.n);
+	if (num_int(text, 0, INT64_MAX, &length, &ignored) < 0) {
+		for (size_t i = 0; i < value.n; i++)
+			if (value.p[i] < '0' || value.p[i] > '9')
+				return true; /* libcurl judges that */
+	}
+	if (length < 0 || (w->length >= 0 && w->length != length)) {
+		w->verdict = HTTP_RECV;
+		say(w->call, length < 0 ? "the Content-Length of the answer is too large"
+					: "the answer has two lengths");
+		return false;
+	}
+	w->length = length;
+	if (length > 0 && length <= RESERVE_MAX)
+		str_reserve(&w->call->answer, (size_t)length);
+	return true;
+}
+
 size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 {
 	struct wire *w = user;
 	struct span line = { p, n * size }, v;
-	struct err ignored = ERR_INIT;
 
 	w->last_us = clock_mono_us();
 	bool status = span_starts(line, "HTTP/");
@@ -244,18 +283,16 @@ size_t wire_on_header(char *p, size_t size, size_t n, void *user)
 		str_reset(&w->headers);
 		w->call->retry_after_ms = -1;
 		w->limits.n = 0;
+		w->length = -1;
 		w->call->request_id[0] = '\0';
 		w->call->event_stream = false;
 		return line.n;
 	}
 	switch (line.p[0] | 0x20) {
 	case 'c':
-		if (header_is(line, "content-length", &v) && v.n < 20) {
-			char text[20] = "";
-			int64_t length;
-			memcpy(text, v.p, v.n);
-			if (num_int(text, 1, RESERVE_MAX, &length, &ignored) == 0)
-				str_reserve(&w->call->answer, (size_t)length);
+		if (header_is(line, "content-length", &v)) {
+			if (v.n > 0 && !take_length(w, v))
+				return 0;
 		} else if (header_is(line, "content-type", &v)) {
 			w->call->event_stream = is_event_stream(v);
 		}
@@ -305,19 +342,6 @@ int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
 	 * attempt, and it is ours to decide on and to record. */
 	w->verdict = HTTP_RECV;
 	return 1;
-}
-
-__attribute__((format(printf, 2, 3)))
-static void say(struct http_call *call, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(call->message, sizeof call->message, fmt, ap);
-	va_end(ap);
-	/* What was too long may have been cut within a character. */
-	for (size_t n = strlen(call->message); !safe_is_utf8(span_of(call->message));)
-		call->message[--n] = '\0';
 }
 
 static bool late(struct wire *w, enum http_code code, const char *what, int64_t limit_ms)

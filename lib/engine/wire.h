@@ -31,6 +31,7 @@ struct wire {
 	struct str headers;      /* the telling lines as they came; kept between calls */
 	enum http_code verdict;  /* what we decided ourselves; HTTP_ANSWERED: nothing */
 	int sends;               /* how often libcurl was about to send */
+	int64_t length;          /* what Content-Length says; -1: nothing yet */
 	bool interim;            /* what comes is a 1xx, not the answer yet */
 	bool shared;             /* HTTP/2: others use the connection.  It never waits: the
 				  * library reads on all the same, or none of them is read */

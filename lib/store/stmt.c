@@ -94,6 +94,10 @@ int stmt_step(struct stmt *q, struct err *e)
 {
 	int rc = q->failed;
 
+	/* It would not wait for its turn, and a checkpoint might race its commit. */
+	if (rc == SQLITE_OK && !sqlite3_stmt_readonly(q->handle) &&
+	    sqlite3_get_autocommit(q->db->handle))
+		BUG("outside of a transaction: %s", sqlite3_sql(q->handle));
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(q->handle);
 	if (rc == SQLITE_ROW)

@@ -9,7 +9,8 @@
  * A text is prepared once per connection, at its first use.  Parameters are
  * ?1, ?2 ... and bound by number.  A failed bind is remembered and reported
  * by the next step.  A text that reads a whole table or index on purpose
- * begins with the comment "/" "*scan*" "/".
+ * begins with the comment "/" "*scan*" "/".  Stepping one that writes outside of a
+ * write transaction (store/tx.h) is a BUG.
  *
  *     STMT(q, db, &file_sql, Q_FIND);
  *     stmt_blob(&q, 1, uuid, 16);

@@ -220,6 +220,11 @@ is "$(sql "SELECT hex(body) FROM product_outputs o JOIN data_products p ON p.id 
 is "$(sql "SELECT length(body) FROM product_outputs o JOIN data_products p ON p.id = o.product
 	WHERE p.name = 'deaf'")" 0 "\"stdin\": \"none\" is an empty one"
 
+one given exec '{"argv":["sh","-c","umask; ulimit -n; ulimit -c; ls /proc/$$/fd | tr -d \"\\n\""]}'
+(umask 027; ulimit -Sn 300; exec fsl-run --allow-exec given) 2>err
+is "$(output given | tr '\n' ' ')" '0027 300 0 012 ' \
+	"a command has our umask and limits, no core, and no descriptor of ours"
+
 one slow exec '{"argv":["sleep","60"],"timeout":"1s"}'
 status_is 1 "a command that takes too long" fsl-run --allow-exec slow
 like "$(passback slow work)" 'it took longer than 1' "is killed and has failed"

@@ -333,6 +333,8 @@ static bool has_log(struct db *db)
 {
 	struct err e = ERR_INIT;
 
+	TX(tx); /* it may write, for all that SQLite knows */
+	rows_must(tx_begin_read(&tx, db, &e) == 0, "tx_begin_read", e.msg);
 	STMT(q, db, &pragmas, Q_MODE);
 	return stmt_step(&q, &e) > 0 && span_is(stmt_col(&q, 0), "wal");
 }

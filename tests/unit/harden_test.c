@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -27,5 +28,13 @@ int main(void)
 	CHECK_STR(getenv("OTHER"), "stays", "other variables stay");
 	CHECK(getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == now.rlim_max,
 	      "as many descriptors as there may be");
+	umask(027);
+	harden_files();
+	CHECK_INT(umask(077), 077, "what is made is for the user alone");
+	harden_undo();
+	CHECK_INT(umask(077), 027, "a command has the umask that we were started with");
+	CHECK(getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == few.rlim_cur,
+	      "and as many descriptors");
+	CHECK(getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max == 0, "but no core dump");
 	return unit_done();
 }

@@ -49,6 +49,10 @@ int main(void)
 	CHECK_STR(httpcode_words(cut), "HTTP/2 stream 101", "a number at the end stays");
 	CHECK_STR(httpcode_words(other), "Failed to connect to port 101", "other words stay as they are");
 	CHECK_STR(httpcode_words(none), "", "also none");
+	char memory[] = "Out of memory", large[] = "Too large response headers: 307265 > 307200";
+	CHECK_STR(httpcode_words(memory), "A header line of the answer is too long",
+		  "a long line is not about our memory");
+	CHECK_STR(httpcode_words(large), "Too large response headers", "a size is no other error");
 	char died[] = "Connection died, tried 5 times before giving up";
 	CHECK(!httpcode_words(died), "a handle's count of dead connections is no news");
 	CHECK(!httpcode_has_died(NULL, 55, 0), "what was never connected has not died");

@@ -285,6 +285,22 @@ static void test_redact(void)
 	CHECK_REDACTED("sk-1234", "sk-1234", "***", "redact: all of it");
 	CHECK_REDACTED("sk-1sk-1 sk-1", "sk-1", "****** ***", "redact: each occurrence");
 	CHECK_REDACTED("sk-sk-12 sk-1", "sk-12", "sk-*** sk-1", "redact: a false start");
+	CHECK_REDACTED("a \\\"k\\\\\\/\\\"y\\u002bz\\\" b", "k\\/\"y+z", "a \\\"***\\\" b",
+		       "redact: escaped as in JSON");
+	CHECK_REDACTED("{\\\"e\\\":\\\"k\\\\/yy\\\"}", "k/yy", "{\\\"e\\\":\\\"***\\\"}",
+		       "redact: in JSON within JSON");
+	CHECK_REDACTED("k\\\\x\\y", "k\\\\x\\y", "***", "redact: backslashes as they are");
+	CHECK_REDACTED("k\\\\\\\\x\\\\y", "k\\\\x\\y", "***", "redact: ... and doubled");
+	CHECK_REDACTED("?k=s%2Bk%2f1%5c&x", "s+k/1\\", "?k=***&x", "redact: escaped as in a URL");
+	CHECK_REDACTED("k\\xc3\\xa9\\x201", "k\xc3\xa9 1", "***", "redact: escaped for a terminal");
+	CHECK_REDACTED("it is sk-1...", "sk-123456789", "it is ***...", "redact: cut by dots");
+	CHECK_REDACTED("it is sk-1%2...", "sk-1+23456789", "it is ***...",
+		       "redact: cut within an escape");
+	CHECK_REDACTED("it is sk-12345", "sk-123456789", "it is ***", "redact: cut at the end");
+	CHECK_REDACTED("it is sk-1", "sk-123456789", "it is sk-1", "redact: a word at the end");
+	CHECK_REDACTED("to x?k=sk-1..., not followed", "sk-123", "to x?k=***..., not followed",
+		       "redact: cut in the middle");
+	CHECK_REDACTED("sk-1 is...", "sk-123456789", "sk-1 is...", "redact: something else was cut");
 	CHECK_REDACTED("nothing here", "sk-1234", "nothing here", "redact: none");
 	CHECK_REDACTED("abc", "abc", "abc", "redact: a short secret is left alone");
 	CHECK_REDACTED("abc", "", "abc", "redact: an empty secret is left alone");

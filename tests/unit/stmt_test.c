@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rows.h"
+#include "store/tx.h"
 #include "unit.h"
 
 enum {
@@ -177,6 +178,16 @@ static void use_twice(void)
 	stmt_end(&p);
 }
 
+static void write_alone(void)
+{
+	struct err e = ERR_INIT;
+
+	db = db_open(rows_path("alone"), DB_CREATE, &e);
+	must(db != NULL, &e);
+	STMT(q, db, &set, Q_MAKE);
+	must(stmt_run(&q, &e) >= 0, &e);
+}
+
 static void too_many(void)
 {
 	struct stmt_set many[49];
@@ -195,6 +206,9 @@ static void bugs(void)
 	CHECK_INT(unit_child(use_twice, said, sizeof said), SIGABRT,
 		  "a statement that is in use already is a BUG");
 	CHECK(strstr(said, "statement things/2 is in use already"), "that names it");
+	CHECK_INT(unit_child(write_alone, said, sizeof said), SIGABRT,
+		  "to write outside of a transaction, without the writers' lock, is a BUG");
+	CHECK(strstr(said, "outside of a transaction: CREATE TABLE things"), "that names it");
 	CHECK_INT(unit_child(too_many, said, sizeof said), SIGABRT,
 		  "more sets than there is room for are a BUG");
 }
@@ -227,11 +241,14 @@ int main(void)
 
 	db = db_open(rows_path("db"), DB_CREATE, &e);
 	must(db != NULL, &e);
+	TX(tx);
+	must(tx_begin(&tx, db, &e) == 0, &e);
 	values();
 	uses();
 	failures();
 	bugs();
 	plans();
+	tx_end(&tx);
 	db_close(db);
 	return unit_done();
 }

@@ -23,11 +23,16 @@ static void fresh(void)
 	wire_start(&wire, &call, clock_mono_us());
 }
 
-static void header(const char *line)
+static bool taken(const char *line)
 {
 	char *copy CLEANUP(mem_cleanup) = mem_strdup(line);
 	size_t n = strlen(line);
-	if (wire_on_header(copy, 1, n, &wire) != n)
+	return wire_on_header(copy, 1, n, &wire) == n;
+}
+
+static void header(const char *line)
+{
+	if (!taken(line))
 		abort();
 }
 
@@ -307,6 +312,30 @@ static void oversized(void)
 	CHECK(call.answer.cap < 4096, "or it is no number");
 }
 
+/* RFC 9112 section 6.3 */
+static void lengths(void)
+{
+	static const char one[] = "Content-Length: 5\r\n", other[] = "Content-Length: 7\r\n";
+
+	fresh();
+	send_once();
+	CHECK(taken(one), "a length");
+	CHECK(taken(one), "the same once more");
+	CHECK(!taken(other), "another one ends the call");
+	wire_end(&wire, HTTP_RECV, 200, NULL, "Failed writing header");
+	CHECK_INT(call.code, HTTP_RECV, "as recv_error");
+	CHECK_STR(call.message, "the answer has two lengths", "and says why");
+	fresh();
+	header(one);
+	header("HTTP/1.1 200 OK\r\n");
+	CHECK(taken(other), "an interim answer has a length of its own");
+	fresh();
+	CHECK(!taken("Content-Length: 99999999999999999999999\r\n"),
+	      "a length that no number holds ends the call");
+	wire_end(&wire, HTTP_RECV, 200, NULL, "Failed writing header");
+	CHECK_STR(call.message, "the Content-Length of the answer is too large", "and says so");
+}
+
 static void second_send(void)
 {
 	fresh();
@@ -560,6 +589,7 @@ int main(void)
 	server_holds();
 	event_streams();
 	oversized();
+	lengths();
 	second_send();
 	time_limits();
 	redirects();
