@@ -13,6 +13,7 @@ struct known_batch {
 	struct target *target;
 	int64_t expires_ms;/* as its row was read last; 0: never */
 	bool started;      /* this run has started a request of it */
+	int64_t failures;  /* that this run has settled */
 };
 
 struct known {
@@ -35,6 +36,9 @@ struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, boo
 /* How many attempts a request of the batch may have; for those of dead workers,
  * whose batch need not be ours to send. */
 int64_t known_attempts(const struct known *k, struct db *db, int64_t batch);
+
+/* A request of it has failed. */
+void known_failed(struct known *k, int64_t batch);
 
 /* Counts them for progress. */
 int known_count(const struct known *k, struct db *db, struct ledger_state *s,
