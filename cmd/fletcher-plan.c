@@ -1,6 +1,5 @@
 /* fletcher-plan: plans, their data products and how they stand. */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -25,7 +24,8 @@ static struct opt_list sets;
 static int64_t older_ms, timeout_ms = -1, page = 1;
 static bool all, failed, as_plan;
 static struct words words;     /* the operands behind DATASET */
-static struct db *db;          /* these two are released by main() */
+static struct plan plan = PLAN_INIT;
+static struct db *db;          /* these three are released by main() */
 
 #define END { .kind = OPT_END }
 static const struct opt publish_options[] = {
@@ -51,13 +51,12 @@ static const struct opt wait_options[] = { TIMEOUT_OPT(timeout_ms) END };
 
 /* What is printed: rows of the list that out_begin() has begun. */
 static struct out *list;
-static struct planrows rows;
-
 static int print(void *ctx, const struct row *r, struct err *e)
 {
 	(void)ctx;
 	return cell_values(list, r, e);
 }
+static struct planrows rows = { .put = print };
 
 static int open_list(const struct tool *t, const struct out_column *const *columns, struct err *e)
 {
@@ -102,22 +101,25 @@ static int each(struct tool *t, tool_operand_fn *fn, struct err *e)
 	return rc;
 }
 
+/* Without a state file this is all that can be checked. */
 static int run_check(struct tool *t, struct err *e)
 {
-	struct plan plan CLEANUP(plan_release) = PLAN_INIT;
 	const struct plan_options o = { dataset_name, sets.v, sets.n };
-	return plan_read(t->operands[0], &o, &plan, e) < 0 ? -1 : publish_plan(&publish, &plan, e);
+	return plan_read(t->operands[0], &o, &plan, e) < 0 ? -1 :
+	       db ? 0 : publish_plan(&publish, &plan, e);
 }
 
+/* A plan that is refused, or only looked at, makes no state file. */
 static int run_publish(struct tool *t, struct err *e)
 {
-	bool watched = isatty(STDERR_FILENO) || t->verbose > 0;
-	bool prints = publish.dry_run && t->format != TOOL_JSON;
+	bool watched = isatty(STDERR_FILENO) || t->verbose > 0, stored = access(t->db, F_OK) == 0,
+	     prints = publish.dry_run && t->format != TOOL_JSON;
+	enum db_mode mode = t->db_is_default ? DB_CREATE_DIR : DB_CREATE;
 	publish.wants_diff = publish.dry_run || watched;
-	if ((!publish.dry_run || access(t->db, F_OK) == 0) &&
-	    open_db(t, t->db_is_default ? DB_CREATE_DIR : DB_CREATE, e) < 0)
-		return -1;
-	if (run_check(t, e) < 0 || (prints && tool_print(str_span(&publish.diff), e) < 0))
+	if ((stored && open_db(t, mode, e) < 0) || run_check(t, e) < 0 ||
+	    (!stored && !publish.dry_run && open_db(t, mode, e) < 0) ||
+	    (db && publish_plan(&publish, &plan, e) < 0) ||
+	    (prints && tool_print(str_span(&publish.diff), e) < 0))
 		return -1;
 	if (watched && !prints)
 		log_notes(str_z(&publish.diff));
@@ -248,8 +250,7 @@ static int run_delete(struct tool *t, struct err *e)
 #define SOME "DATASET PRODUCT..."
 #define ANY "DATASET [PRODUCT]..."
 static const struct tool_verb verbs[] = {
-	{ "publish", "FILE|-", 1, 1, "store a plan, or what has changed in it", NULL,
-	  publish_options, run_publish },
+	{ "publish", "FILE|-", 1, 1, "store a plan or its changes", NULL, publish_options, run_publish },
 	{ "check", "FILE|-", 1, 1, "check a plan, store nothing", NULL, check_options, run_check },
 	{ "show", "[DATASET]...", 0, -1, "show how datasets stand", NULL, show_options, run_show },
 	{ "list", "[TEXT]", 0, 1, "list datasets, or those with TEXT", NULL, list_options, run_list },
@@ -264,8 +265,7 @@ static const struct tool_verb verbs[] = {
 	{ "trigger", SOME, 2, -1, "queue what is not eager", NULL, steer_options, run_steer },
 	{ "why", ANY, 1, -1, "say why products are where they are", NULL, NULL, run_why },
 	{ "ready", "[DATASET]...", 0, -1, "list what waits only for a person", NULL, NULL, run_ready },
-	{ "wait", "DATASET", 1, 1, "wait until nothing is queued or runs", NULL, wait_options,
-	  run_wait },
+	{ "wait", "DATASET", 1, 1, "wait until it has come to rest", NULL, wait_options, run_wait },
 	{ "history", "DATASET [PRODUCT]", 1, 2, "list every change", NULL, NULL, run_history },
 	{ "delete", "[DATASET]...", 0, -1, "forget datasets", NULL, delete_options, run_delete },
 	{ .run = NULL },
@@ -288,10 +288,10 @@ int main(int argc, char **argv)
 			    "fletcher-plan retry papers\n",
 	};
 	asked.by = publish.by = user_name();
-	rows.put = print;
 	int status = tool_main(&program, argc, argv);
 	steer_release(&asked);
 	publish_release(&publish);
+	plan_release(&plan);
 	words_release(&words);
 	out_free(list);
 	db_close(db);

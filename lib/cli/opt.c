@@ -130,6 +130,10 @@ static int set_value(const struct opt *o, const char *value, struct err *e)
 		++*(int *)o->dst;
 		return 0;
 	case OPT_TEXT:
+		if (o->max > 0 && strlen(value) > (size_t)max)
+			return err_set(e, ERR_USAGE, "is longer than %lld bytes", (long long)max);
+		if (o->min > 0 && !*value)
+			return err_set(e, ERR_USAGE, "must not be empty");
 		*(const char **)o->dst = value;
 		return 0;
 	case OPT_LIST:

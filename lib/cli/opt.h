@@ -25,7 +25,8 @@ enum opt_kind {
 	OPT_FLAG,     /* bool *: true when given */
 	OPT_NOFLAG,   /* bool *: false when given (--no-…) */
 	OPT_COUNT,    /* int *: how often it was given */
-	OPT_TEXT,     /* const char **: argv's or the environment's own bytes */
+	OPT_TEXT,     /* const char **: argv's or the environment's own bytes; min above 0:
+		       * not empty, max above 0: at most so many bytes */
 	OPT_LIST,     /* struct opt_list *: each value appended */
 	OPT_INT,      /* int64_t *: min to max */
 	OPT_MICRO,    /* int64_t *: a decimal in millionths */
@@ -46,7 +47,7 @@ struct opt {
 	const char *help;   /* one or two short lines, no newline */
 	const char *dflt;
 	const char *env;    /* environment variable, or NULL */
-	int64_t min, max;   /* for the numbers; max 0 means the kind's own:
+	int64_t min, max;   /* for the numbers (texts: see above); max 0 means the kind's own:
 			     * 10^15, 10^9 units, 100 years, 1 PiB */
 	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
 	const char *bare;   /* the value if none is given; NULL: one must be */

@@ -14,7 +14,8 @@
 	{ .kind = OPT_FLAG, .letter = 'n', .name = "dry-run", .dst = &(s).dry_run, \
 	  .help = "check everything, say what would change, change nothing" }, \
 	{ .kind = OPT_TEXT, .name = "as", .dst = &(s).by, .arg = "NAME", \
-	  .help = "who does it, for the history", .dflt = "FSL_USER, else the user" },
+	  .help = "who does it, for the history", .dflt = "FSL_USER, else the user", \
+	  .min = 1, .max = 63 },
 
 #define FORCE_OPT(s, what) \
 	{ .kind = OPT_FLAG, .name = "force", .dst = &(s).force, .help = what },

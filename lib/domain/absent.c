@@ -109,6 +109,25 @@ static int drop(struct search *s, const struct gone *g, struct err *e)
 	return state_blocks(g->of_parent) ? cascade_parents(c, g->child, -1, e) : 0;
 }
 
+static void note_disabled(const struct absent *a)
+{
+	struct str names CLEANUP(str_release) = STR_INIT;
+	int n = 0;
+
+	for (uint32_t i = 0; i < a->plan->n_products; i++) {
+		if (a->nodes[i].state != STATE_DISABLED)
+			continue;
+		if (names.n < NAMES_SHOWN) {
+			str_addz(&names, n > 0 ? ", " : "");
+			safe_text(&names, a->plan->products[i].name);
+		}
+		n++;
+	}
+	if (n > 0)
+		str_addf(a->notes, "disabled and still so: %s%s (fletcher-plan enable)\n",
+			 str_z(&names), names.n >= NAMES_SHOWN ? ", …" : "");
+}
+
 int absent_treat(struct absent *a, struct err *e)
 {
 	struct search s CLEANUP(search_release) = { .a = a };
@@ -129,5 +148,6 @@ int absent_treat(struct absent *a, struct err *e)
 		str_addf(a->notes, "%zu stored product%s not in this file and stay%s: %s%s (--prune)\n",
 			 s.n, s.n == 1 ? " is" : "s are", s.n == 1 ? "s" : "", str_z(&s.names),
 			 s.names.n >= NAMES_SHOWN ? ", …" : "");
+	note_disabled(a);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* absent: what of a dataset is not in the plan that is published: told, or
- * with --prune taken out.  For domain/publish, inside its transaction. */
+ * with --prune taken out; and what is in it, but disabled: told.  For
+ * domain/publish, inside its transaction. */
 #ifndef FSL_DOMAIN_ABSENT_H
 #define FSL_DOMAIN_ABSENT_H
 
@@ -13,7 +14,8 @@ struct absent {
 	const struct publishrows_node *nodes; /* of the plan; all of them are stored */
 	bool prune;          /* disable the products and remove the dependencies */
 	struct str *diff;    /* gets their lines; or NULL */
-	struct str *notes;   /* without prune: gets a line that names the products */
+	struct str *notes;   /* gets a line that names the products, but for those that
+			      * went; and one with those that are disabled */
 };
 
 int absent_treat(struct absent *a, struct err *e) MUST_CHECK;

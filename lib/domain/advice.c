@@ -16,11 +16,11 @@ static void warn(const struct plan *p, uint32_t product, const char *why)
 		log_warn("%s", text.msg);
 }
 
-int advice_plan(const struct plan *p)
+int advice_plan(struct plan *p)
 {
 	int n = 0;
 
-	for (uint32_t i = 0; i < p->n_products; i++) {
+	for (uint32_t i = 0; !p->advised && i < p->n_products; i++) {
 		const struct plan_product *v = &p->products[i];
 		struct passthrough work CLEANUP(passthrough_release) = PASSTHROUGH_INIT;
 		struct err why = ERR_INIT;
@@ -33,5 +33,6 @@ int advice_plan(const struct plan *p)
 	if (n > ADVICE_WARNINGS)
 		log_warn("%s: so is the passthrough of %d more data products", p->file,
 			 n - ADVICE_WARNINGS);
+	p->advised = true;
 	return n;
 }

@@ -12,7 +12,7 @@ enum { ADVICE_WARNINGS = 5 /* of them are printed, then how many more there are 
 
 /* Warns of each product of compute batch or exec whose passthrough is wrong:
  * "plan.json: data_products[3].passthrough.fiel: is not known: fsl-run leaves
- * it queued".  How many there are. */
-int advice_plan(const struct plan *p);
+ * it queued".  How many there are; 0 for a plan that has been looked at before. */
+int advice_plan(struct plan *p);
 
 #endif

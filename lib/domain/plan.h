@@ -64,6 +64,7 @@ struct plan {
 	uint32_t n_edges;
 	struct params params;
 	int warned;
+	bool advised;              /* domain/advice.h has looked at it */
 	/* From plan_resolve() on: */
 	struct idmap *by_id;       /* nodes */
 	struct id *outsiders;      /* stored products that dependencies name; their

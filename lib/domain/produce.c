@@ -3,10 +3,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/num.h"
+#include "domain/passthrough.h"
 #include "domain/state.h"
 #include "store/tx.h"
 
-enum { Q_LOOK, Q_SENDS, Q_STORE, Q_READ, Q_LEFT, Q_READY, Q_REPORTED, Q_ANSWER };
+enum { Q_LOOK, Q_SENDS, Q_STORE, Q_READ, Q_LEFT, Q_READY, Q_REPORTED, Q_ANSWER, Q_MAY };
 static const char *const texts[] = {
 	[Q_LOOK] = "SELECT b.id, b.status, b.total, b.failed + b.cancelled + b.expired,"
 		   " b.processing + b.attempts + b.completed > 0 FROM data_products p"
@@ -29,6 +31,9 @@ static const char *const texts[] = {
 		       " AND worker IS NULL AND state IN (2, 3, 4)",
 	[Q_ANSWER] = "SELECT status, code, message FROM answers WHERE id > ?1 AND id < ?2"
 		     " ORDER BY id DESC LIMIT 1",
+	[Q_MAY] = "SELECT t.passthrough, b.total, b.failed + b.cancelled + b.expired FROM data_products p"
+		  " JOIN batches b ON b.id = p.batch JOIN product_texts t ON t.id = p.id"
+		  " WHERE p.batch = ?1 AND p.compute = 'batch'",
 };
 const struct stmt_set produce_sql = { "produce", texts, ARRAY_LEN(texts) };
 
@@ -132,4 +137,20 @@ int64_t produce_left(struct db *db, const struct dataset *d, const struct comput
 	if (open >= 0 && d->paused)
 		ready = count(db, Q_READY, d->id, c, worker, e);
 	return open < 0 || ready < 0 ? -1 : open + ready;
+}
+
+int produce_may_fail(struct db *db, int64_t batch, int64_t *bad, int64_t *may, struct err *e)
+{
+	struct passthrough v CLEANUP(passthrough_release) = PASSTHROUGH_INIT;
+	struct err ignored = ERR_INIT;
+
+	STMT(q, db, &produce_sql, Q_MAY);
+	stmt_int(&q, 1, batch);
+	int rc = stmt_step(&q, e);
+	if (rc <= 0)
+		return rc;
+	*bad = stmt_col_int(&q, 2);
+	/* It was fine when the batch was made; one that was published since may not be. */
+	return passthrough_parse("batch", stmt_col(&q, 0), ".", &v, &ignored) == 0 &&
+	       num_portion(v.max_failed, stmt_col_int(&q, 1), may, &ignored) == 0;
 }

@@ -55,6 +55,11 @@ void produce_answer_release(struct produce_answer *a);
 int produce_answer(struct db *db, int64_t batch, struct produce_answer *out,
 		   struct err *e) MUST_CHECK;
 
+/* How many requests of a batch have not completed, and how many may not, as the
+ * product says that it belongs to.  1; 0: it belongs to none. */
+int produce_may_fail(struct db *db, int64_t batch, int64_t *bad, int64_t *may,
+		     struct err *e) MUST_CHECK;
+
 /* What is left of a dataset for fsl-run: products of a batch or a command that
  * are queued or running, remote ones that are queued and have an URL or that this
  * worker is handing over, and if it is paused those that would be queued. */

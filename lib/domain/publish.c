@@ -6,6 +6,7 @@
 #include "base/casefold.h"
 #include "base/idmap.h"
 #include "base/jsonsort.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
@@ -19,7 +20,7 @@
 #include "domain/publishrows.h"
 #include "store/tx.h"
 
-enum { CYCLE_SHOWN = 40, NAMES_SHOWN = 200, LARGE = 10000 };
+enum { CYCLE_SHOWN = 40, LARGE = 10000 };
 
 void publish_release(struct publish *p)
 {
@@ -408,25 +409,6 @@ static int clear_changed(struct work *w, struct err *e)
 	return 0;
 }
 
-static void note_disabled(struct work *w)
-{
-	struct str names CLEANUP(str_release) = STR_INIT;
-	int n = 0;
-
-	for (uint32_t i = 0; i < w->plan->n_products; i++) {
-		if (w->nodes[i].state != STATE_DISABLED)
-			continue;
-		if (names.n < NAMES_SHOWN) {
-			str_addz(&names, n > 0 ? ", " : "");
-			safe_text(&names, w->plan->products[i].name);
-		}
-		n++;
-	}
-	if (n > 0)
-		str_addf(&w->p->notes, "disabled and still so: %s%s (fletcher-plan enable)\n",
-			 str_z(&names), names.n >= NAMES_SHOWN ? ", …" : "");
-}
-
 static int treat_absent(struct work *w, struct err *e)
 {
 	struct absent a = { .c = &w->p->c, .plan = w->plan, .nodes = w->nodes,
@@ -443,7 +425,12 @@ static int store(struct work *w, struct err *e)
 			     new CLEANUP(dataset_texts_release) = { 0 };
 	struct publish *p = w->p;
 	bool is_new = p->ds.id == 0;
+	char label[DATASET_LABEL_BUF];
 
+	if (!is_new && p->paused && !p->ds.paused)
+		log_warn("%s is stored and not paused, and --paused is for new ones: "
+			 "fletcher-plan pause pauses it",
+			 safe_show(span_of(dataset_label(&p->ds, label)), CYCLE_SHOWN));
 	if (!is_new && dataset_texts(p->db, p->ds.id, &old, e) < 0)
 		return -1;
 	texts_of_plan(w->plan, &old, &new);
@@ -451,7 +438,6 @@ static int store(struct work *w, struct err *e)
 	    store_products(w, e) < 0 || store_edges(w, e) < 0 ||
 	    (!is_new && treat_absent(w, e) < 0) || (p->clear_changed && clear_changed(w, e) < 0))
 		return -1;
-	note_disabled(w);
 	/* Where a plan comes from is no part of it: no date, no history. */
 	if (!p->c.changed)
 		return same_text(old.dir, new.dir) ? 0 : store_texts(w, &old, &new, e) < 0 ? -1 : 1;
@@ -488,10 +474,8 @@ int publish_plan(struct publish *p, struct plan *plan, struct err *e)
 	    find_nodes(&w, e) < 0 || find_edges(&w, e) < 0 || check_cycle(&w, e) < 0)
 		return -1;
 	advice_plan(plan);
-	if (!p->db) {
-		diff_all(&w);
-		return 0;
-	}
+	if (!p->db)
+		return diff_all(&w), 0;
 	cascade_begin(&p->c, p->db, &p->ds, p->by, "publish");
 	int rc = store(&w, e);
 	if (rc <= 0 || p->dry_run)

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "domain/claim.h"
 #include "domain/ending.h"
+#include "domain/produce.h"
 #include "domain/worker.h"
 
 enum { SPARE_MAX = 1024, SPARE_BYTES = 16 << 20, EXPIRE_CHUNK = 10000 };
@@ -194,6 +195,7 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 		s->reasoning_tokens += end.reasoning_tokens;
 	} else if (end.verdict == VERDICT_FAILED) {
 		s->failures++;
+		known_failed(&b->known, j->target->batch);
 	} else {
 		pending_again(b);
 	}
@@ -390,7 +392,7 @@ int book_open(struct book *b, struct err *e)
 struct total {
 	struct db *db;
 	struct intmap seen;
-	int64_t requests;
+	int64_t requests, excused;
 };
 
 static void total_release(struct total *t)
@@ -413,6 +415,17 @@ static int add_total(void *ctx, int64_t batch, struct err *e)
 	return 0;
 }
 
+/* As in the exit status: what a product may fail is the plan's to say. */
+static int add_excused(struct total *t, const struct known_batch *b, struct err *e)
+{
+	int64_t bad, may;
+	int rc = b->failures > 0 ? produce_may_fail(t->db, b->target->batch, &bad, &may, e) : 0;
+
+	if (rc > 0 && bad <= may)
+		t->excused += b->failures;
+	return rc;
+}
+
 /* What products send was not there when the run began, nor what others make
  * while it goes on: a share is one of what there is when it is asked for. */
 int book_too_many(struct book *b, struct err *e)
@@ -423,13 +436,15 @@ int book_too_many(struct book *b, struct err *e)
 	if (!b->o.max_failed || b->state.failures == 0 || b->state.failures < b->fail_stop)
 		return 0;
 	for (int i = 0; i < b->known.n; i++)
-		if (add_total(&t, b->known.v[i]->target->batch, e) < 0)
+		if (add_total(&t, b->known.v[i]->target->batch, e) < 0 ||
+		    add_excused(&t, b->known.v[i], e) < 0)
 			return -1;
 	if (claim_each(b->claim, t.db, add_total, &t, e) < 0 ||
 	    num_portion(b->o.max_failed, t.requests, &allowed, e) < 0)
 		return -1;
-	b->fail_stop = allowed + 1;
-	return b->state.failures >= b->fail_stop;
+	/* One more of a product's failures may be too many for it: then all count. */
+	b->fail_stop = t.excused > 0 ? b->state.failures + 1 : allowed + 1;
+	return b->state.failures - t.excused > allowed;
 }
 
 int book_count(struct book *b, struct err *e)

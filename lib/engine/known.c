@@ -62,6 +62,14 @@ int known_count(const struct known *k, struct db *db, struct ledger_state *s, st
 	return 0;
 }
 
+void known_failed(struct known *k, int64_t batch)
+{
+	int64_t at;
+
+	if (intmap_get(&k->by_batch, batch, &at))
+		k->v[at]->failures++;
+}
+
 int64_t *known_started(const struct known *k, int *n)
 {
 	int64_t *list = mem_alloc((size_t)(k->n + 1) * sizeof *list);

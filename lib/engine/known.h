@@ -13,6 +13,7 @@ struct known_batch {
 	struct target *target;
 	int64_t expires_ms;/* as its row was read last; 0: never */
 	bool started;      /* this run has started a request of it */
+	int64_t failures;  /* that this run has settled */
 };
 
 struct known {
@@ -31,6 +32,9 @@ void known_release(struct known *k);
  * its requests were completed before); valid until known_release(). */
 struct known_batch *known_get(struct known *k, struct db *db, int64_t batch, bool *fresh,
 			      int64_t *completed, struct err *e) MUST_CHECK;
+
+/* A request of it has failed. */
+void known_failed(struct known *k, int64_t batch);
 
 /* Counts them for progress. */
 int known_count(const struct known *k, struct db *db, struct ledger_state *s,

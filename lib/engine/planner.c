@@ -183,7 +183,7 @@ static int work_steps(struct planner *p, bool all, bool quiet, struct err *e)
 			continue;
 		}
 		ended++;
-		plansum_end(&p->sum, p->db, s);
+		plansum_end(&p->sum, s);
 		step_free(s);
 	}
 	p->n_steps = kept;
@@ -215,7 +215,7 @@ static int take(struct planner *p, const struct product *v, struct err *e)
 	p->steps[p->n_steps++] = s;
 	rc = step_work(s, clock_mono_ms(), e);
 	if (rc > 0) {
-		plansum_end(&p->sum, p->db, s);
+		plansum_end(&p->sum, s);
 		step_free(s);
 		p->n_steps--;
 	}
@@ -358,7 +358,7 @@ static int give_back(struct planner *p, struct err *e)
 	for (int i = 0; i < p->n_steps; i++) {
 		int one = step_work(p->steps[i], clock_mono_ms(), e);
 		if (one > 0)
-			plansum_end(&p->sum, p->db, p->steps[i]);
+			plansum_end(&p->sum, p->steps[i]);
 		if (one == 0)
 			one = step_give_back(p->steps[i], e);
 		if (one < 0 && rc == 0)

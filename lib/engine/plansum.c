@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/safe.h"
 #include "domain/batch.h"
 #include "domain/dataset.h"
 #include "domain/produce.h"
 
-enum { NAMES = 5 };
+enum { NAMES = 5, SHOWN = 60 };
 
 void plansum_release(struct plansum *s)
 {
 	str_release(&s->names);
 	free(s->dataset);
+	free(s->waits);
+	free(s->batches);
 	free(s->touched);
 	*s = (struct plansum)PLANSUM_INIT;
 }
@@ -27,24 +30,30 @@ void plansum_touch(struct plansum *s, int64_t dataset)
 	s->touched[s->n_touched++] = dataset;
 }
 
-static void count_spared(struct plansum *s, struct db *db, const struct step *step)
+static int count_spared(struct plansum *s, struct db *db, struct err *e)
 {
-	struct batch b CLEANUP(batch_release) = BATCH_INIT;
-	struct err ignored = ERR_INIT;
-
-	if (step_batch(step) && batch_get(db, step_batch(step), &b, &ignored) == 0)
-		s->spared += b.failed + b.cancelled + b.expired;
+	for (int i = 0; i < s->n_batches; i++) {
+		struct batch b CLEANUP(batch_release) = BATCH_INIT;
+		if (batch_get(db, s->batches[i], &b, e) == 0)
+			s->spared += b.failed + b.cancelled + b.expired;
+		else if (e->code != ERR_NOTFOUND)
+			return -1;
+	}
+	return 0;
 }
 
-void plansum_end(struct plansum *s, struct db *db, const struct step *step)
+void plansum_end(struct plansum *s, const struct step *step)
 {
 	enum state outcome = step_outcome(step);
 
 	s->success += outcome == STATE_SUCCESS;
 	s->failed += outcome == STATE_FAILED;
 	s->handed += outcome == STATE_RUNNING;
-	if (outcome == STATE_SUCCESS || outcome == STATE_RUNNING)
-		count_spared(s, db, step);
+	s->ended += outcome != STATE_NONE;
+	if (outcome != STATE_FAILED && step_batch(step)) {
+		s->batches = mem_room(s->batches, (size_t)s->n_batches, sizeof *s->batches);
+		s->batches[s->n_batches++] = step_batch(step);
+	}
 	if (outcome != STATE_FAILED || s->n_names++ >= NAMES)
 		return;
 	str_addf(&s->names, "%s%s", s->names.n ? ", " : "", step_label(step));
@@ -61,8 +70,11 @@ int plansum_left(struct plansum *s, struct db *db, const int64_t *datasets, int 
 		s->success = s->failed = 0;
 	else
 		n = s->n_touched;
+	if (count_spared(s, db, e) < 0)
+		return -1;
 	for (int i = 0; i < n; i++) {
 		struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+		char label[DATASET_LABEL_BUF];
 		int rc = dataset_get(db, datasets ? datasets[i] : s->touched[i], &d, e);
 		if (rc < 0)
 			return -1;
@@ -72,6 +84,8 @@ int plansum_left(struct plansum *s, struct db *db, const int64_t *datasets, int 
 		if (left < 0)
 			return -1;
 		s->queued += left;
+		if (left > 0 && !s->waits)
+			s->waits = mem_strdup(safe_show(span_of(dataset_label(&d, label)), SHOWN));
 		if (datasets) {
 			s->success += d.count[STATE_SUCCESS];
 			s->failed += d.count[STATE_FAILED];

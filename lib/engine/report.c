@@ -36,9 +36,9 @@ int report_status(const struct report *r, const struct run_summary *s, const cha
 
 	if (s->signal)
 		return 128 + s->signal;
-	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures == 0)
-		return err_status(s->ledger.error.code);
 	const struct plansum *p = &s->plans;
+	if (s->ledger.key_missing && s->ledger.completed + s->ledger.failures + p->ended == 0)
+		return err_status(s->ledger.error.code);
 	if (r->remaining > 0 || p->queued > 0 || left_alone(s))
 		return EXIT_REMAINS;
 	if (max_failed && num_portion(max_failed, total, &max, &e) < 0)
@@ -192,6 +192,8 @@ void report_tell(const struct report *r, const struct run_summary *s, int status
 	else if (r->failed > s->plans.spared && !is(s, "all_failing"))
 		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
 			 "those once more");
+	if (s->plans.waits && !s->plans.dataset)
+		log_note("hint: fletcher-plan why %s says what holds back the rest", s->plans.waits);
 	if (next.n > 0)
 		log_note("hint: %s", str_z(&next));
 }

@@ -25,6 +25,14 @@ long=123e4567-e89b-12d3-a456-426614174000
 status_is 0 "check of a plan" fletcher-plan check long.json
 is "$(cat out err)" "" "is silent when it is fine"
 ok "and makes no state file" test ! -e fsl.db
+status_is 65 "publish of a plan that has a cycle" fletcher-plan publish - <<'END'
+{"dataset": {"name": "x"}, "data_products": [
+ {"name": "a", "compute": "exec", "version": "1", "eager": true, "passthrough": {"argf": []}}],
+ "dependencies": [{"parent": "a", "child": "a"}]}
+END
+ok "makes no state file either" test ! -e fsl.db
+status_is 65 "nor does one that is none" fletcher-plan publish /dev/null
+ok "before anything is read" test ! -e fsl.db
 status_is 0 "publish -n" fletcher-plan publish -n long.json
 is "$(cat out)" "+ Extract Raw Data
 + Transform Data
@@ -170,6 +178,13 @@ is "$(states grow)" "a=disabled b=disabled c=queued x=queued" "disables products
 is "$(fletcher-plan show --json grow | jq -c .dependencies)" "[]" "all of them"
 status_is 0 "--paused" publish still "a" "" --paused
 is "$(states still)" "a=waiting" "a new dataset begins paused"
+status_is 0 "--paused again" publish still "a" "" --paused
+is "$(cat out err)" "" "is silent while it is paused"
+status_is 0 "publish --paused of one that is not" publish grow "c x" "" --paused
+is "$(cat err)" "fletcher-plan: warning: grow is stored and not paused, and --paused is for new ones: fletcher-plan pause pauses it" "does not pause it, and says so"
+is "$(fletcher-plan list --columns paused grow)" "-" "it goes on"
+status_is 64 "--as without a name" publish still "a" "" --as ''
+like "$(cat err)" '^fletcher-plan: --as: must not be empty$' "is refused: a history names somebody"
 sound "after changed plans"
 
 # --- show and list

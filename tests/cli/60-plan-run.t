@@ -109,16 +109,46 @@ jq '.data_products[1].passthrough.max_failed = "10%"' plans/bad.json |
 fletcher-plan publish --dataset half plans/half.json >/dev/null
 status_is 0 "max_failed: so many may fail" fsl-run --allow-exec half
 is "$(fsl-batch results half/judge | wc -l)" 11 "the next step has the completed lines"
-fletcher-plan publish --dataset share plans/half.json >/dev/null
-status_is 0 "--max-failed 5% is one of the 24 that there are by then" \
+fletcher-plan publish --dataset excused plans/half.json >/dev/null
+status_is 0 "what a product may fail does not count for --max-failed" \
+	fsl-run --json -j 1 --allow-exec --max-failed 0 excused
+is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["drained",1]' "all was sent"
+jq 'del(.data_products[1].passthrough.max_failed)' plans/half.json >plans/strict.json
+fletcher-plan publish --dataset share plans/strict.json >/dev/null
+status_is 3 "--max-failed 5% is one of the 24 that there are by then" \
 	fsl-run --json -j 1 --allow-exec --max-failed 5% share
 is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["drained",1]' "all was sent"
-fletcher-plan publish --dataset small plans/half.json >/dev/null
+fletcher-plan publish --dataset small plans/strict.json >/dev/null
 status_is 4 "4% are none" fsl-run --json -j 1 --allow-exec --max-failed 4% small
 is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["max_failed",1]' "it stops at the first"
-status_is 0 "without it the rest is sent" fsl-run --allow-exec small
+status_is 3 "without it the rest is sent" fsl-run --allow-exec small
 one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
 status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
+
+# --- what was cleared, or cannot go on
+
+server_start SLOW --mode echo --rule 'nth=1-12 => sleep=30000'
+one again batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"$SLOW_URL\", \"key\": \"none\"}"
+begin again again
+wait_for 20 state_is again work=running
+fletcher-plan clear again work >/dev/null
+wait $pid
+is "$?" 0 "requests that were cut off as somebody cleared their product are no failures"
+is "$(states again)" "work=success" "the batch that was made anew counts"
+unlike "$(cat again.said)" 'fsl-batch retry' "nobody is told to send them once more"
+fletcher-plan publish --paused --dataset idle one.json >/dev/null
+status_is 4 "a paused dataset has work left" fsl-run idle
+like "$(cat err)" '^fsl-run: hint: fletcher-plan why idle says what holds back the rest$' "and who runs it is told where to look"
+unset NO_SUCH_KEY
+jq --arg f "$PWD/plans/pages.jsonl" --arg u "$SLOW_URL" '.dataset.name = "nokey"
+	| .data_products[0].passthrough = { file: $f, base_url: $u, key: "env:NO_SUCH_KEY" }
+	| .data_products += [{ name: "other", compute: "exec", version: "1", eager: true,
+		passthrough: { argv: ["true"] } }]' one.json >nokey.json
+fletcher-plan publish nokey.json >/dev/null
+status_is 4 "a key that is not found, beside a command that ran: work remains" fsl-run --allow-exec nokey
+status_is 77 "and if nothing else was done: a key" fsl-run --allow-exec nokey
+fletcher-plan disable nokey work >/dev/null
+fletcher-plan delete idle >/dev/null
 
 # --- a server per step: that of the second is broken until 16 of its answers are out
 

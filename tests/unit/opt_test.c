@@ -9,7 +9,7 @@
 static struct {
 	bool all, guard, json;
 	int verbose, color, lock;
-	const char *db, *name;
+	const char *db, *name, *as;
 	struct opt_list tags;
 	int64_t jobs, cost, delay, room;
 } v;
@@ -42,6 +42,7 @@ static const struct opt second[] = {
 	{ .kind = OPT_SIZE, .name = "room", .dst = &v.room, .arg = "SIZE" },
 	{ .kind = OPT_CHOICE, .letter = 'L', .name = "lock", .dst = &v.lock, .arg = "HOW",
 	  .choices = locks, .bare = "fail" },
+	{ .kind = OPT_TEXT, .name = "as", .dst = &v.as, .arg = "NAME", .min = 1, .max = 4 },
 	{ .kind = OPT_END },
 };
 
@@ -119,6 +120,9 @@ static void test_values(void)
 	check_refused("--all=yes", "--all takes no value", "");
 	check_refused("--db", "--db needs a value: FILE", "");
 	check_refused("-aj", "-j, --jobs needs a value: N", "");
+	check_refused("--as=", "--as: must not be empty", "");
+	check_refused("--as abcde", "--as: is longer than 4 bytes", "");
+	CHECK_INT(parse("--as abcd"), 0, "a text of the length that it may have");
 	CHECK_INT(parse("--delay 36501d"), -1, "a kind without a range has its own");
 	CHECK_INT(parse("--room 2000000G"), -1, "also for sizes");
 	CHECK_INT(parse("--max-cost=-1"), -1, "which starts at 0");

@@ -35,12 +35,12 @@ int main(void)
 	steps_open(&s, "plansum.db");
 	fixture_must(freopen("/dev/null", "w", stderr) != NULL, "freopen", &e); /* the warnings */
 	struct step *good = ended("good", "exec", "{\"argv\":[\"true\"]}");
-	plansum_end(&sum, s.p.db, good);
+	plansum_end(&sum, good);
 	CHECK(sum.success == 1 && sum.failed == 0 && sum.names.n == 0 && !sum.dataset, "one that is success");
 	for (int i = 0; i < 7; i++) {
 		snprintf(name, sizeof name, "poor%d", i);
 		struct step *bad = ended(name, "exec", "{\"argv\":[\"false\"]}");
-		plansum_end(&sum, s.p.db, bad);
+		plansum_end(&sum, bad);
 		plansum_touch(&sum, step_dataset(bad));
 		step_free(bad);
 	}

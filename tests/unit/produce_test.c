@@ -60,6 +60,18 @@ static void batches(void)
 	fixture_fail(s.p.db, batch << 32 | 2, 400, NULL, "{}");
 	CHECK_INT(produce_look(s.p.db, work, run, &look, &e), 1, "again");
 	CHECK(look.begun && look.bad == 1, "something was, and one has failed");
+	int64_t bad, may;
+	CHECK_INT(produce_may_fail(s.p.db, batch, &bad, &may, &e), 1, "a product has the batch");
+	CHECK(bad == 1 && may == 0, "which may not fail at all");
+	steps_one(&s, "lenient", "batch", "{\"file\":\"x\",\"max_failed\":\"67%\"}");
+	int64_t other = plans_row(&s.p, "lenient", "work");
+	CHECK_INT(sends(other, steps_claim(&s, other), batch), 1, "another product");
+	rows_must(sqlite3_exec(s.p.raw, "UPDATE data_products SET batch = NULL WHERE name = 'work' AND"
+			       " dataset = (SELECT id FROM datasets WHERE name = 'batches')",
+			       NULL, NULL, NULL) == SQLITE_OK, "UPDATE", sqlite3_errmsg(s.p.raw));
+	CHECK_INT(produce_may_fail(s.p.db, batch, &bad, &may, &e), 1, "has it now");
+	CHECK(bad == 1 && may == 2, "and may fail two of three");
+	CHECK_INT(produce_may_fail(s.p.db, batch + 1, &bad, &may, &e), 0, "a batch of its own");
 }
 
 static void left(void)
