@@ -264,7 +264,8 @@ static int run_dot(struct tool *t, struct err *e)
 	if (!asked.output || strcmp(asked.output, "-") == 0)
 		return tool_print(str_span(&text), e);
 	struct outfile *o CLEANUP(outfile_cleanup) = outfile_open(asked.output, e);
-	return !o || outfile_write(o, str_span(&text), e) < 0 ? -1 : outfile_commit(o, e);
+	return !o || outfile_spares(asked.output, t->operands[0], e) < 0 ||
+	       outfile_write(o, str_span(&text), e) < 0 ? -1 : outfile_commit(o, e);
 }
 
 static const char *libraries(void)

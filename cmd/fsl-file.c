@@ -117,6 +117,9 @@ static int run_import(struct tool *t, struct err *e)
 	if (dry_run && asked.name && !asked.if_absent && access(t->db, F_OK) == 0 &&
 	    (open_db(t, DB_EXISTING, e) < 0 || importrows_check_name(db, asked.name, e) < 0))
 		return -1;
+	for (int i = 0; skip_invalid && i < t->n_operands; i++)
+		if (outfile_spares(bad_lines, t->operands[i], e) < 0)
+			return -1;
 	if (skip_invalid && !(skipped = outfile_open(bad_lines, e)))
 		return -1;
 	asked.skipped = skipped;

@@ -173,6 +173,14 @@ static char *tmp_name(const char *base)
 	return str_take(&s);
 }
 
+/* Told without opening it: to close it would drop the locks of our SQLite. */
+static bool is_state_file(const struct place *p)
+{
+	struct str side CLEANUP(str_release) = STR_INIT;
+	str_addf(&side, "%s-fsl", p->base);
+	return faccessat(p->dir, str_z(&side), F_OK, 0) == 0;
+}
+
 /* `old`: what stands at the path now, or NULL. */
 static int open_tmp(struct outfile *o, const struct stat *old, struct err *e)
 {
@@ -189,6 +197,9 @@ static int open_tmp(struct outfile *o, const struct stat *old, struct err *e)
 				       "'%s' changed while it was opened", shown(o));
 		if (faccessat(o->target.dir, o->target.base, W_OK, AT_EACCESS) != 0)
 			return cannot_create(o, e);
+		if (is_state_file(&o->target))
+			return err_set(e, ERR_CANTCREAT, "'%s' is a state file: no output may "
+				       "take its place", shown(o));
 		o->mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
 	}
 	for (int i = 0; i < TRIES; i++) {
@@ -396,4 +407,16 @@ bool outfile_same(const char *a, const char *b)
 	return place_find(&pa, a) == 0 && place_find(&pb, b) == 0 &&
 	       strcmp(pa.base, pb.base) == 0 && fstat(pa.dir, &sa) == 0 &&
 	       fstat(pb.dir, &sb) == 0 && same_inode(&sa, &sb);
+}
+
+int outfile_spares(const char *output, const char *input, struct err *e)
+{
+	bool standard = strcmp(input, "-") == 0;
+	struct stat st;
+	if (strcmp(output, "-") == 0 || own_fd(output) >= 0 ||
+	    (standard ? fstat(STDIN_FILENO, &st) : stat(input, &st)) != 0 ||
+	    !S_ISREG(st.st_mode) || !outfile_same(output, standard ? "/dev/stdin" : input))
+		return 0;
+	return err_set(e, ERR_USAGE, "the output '%s' would replace the input",
+		       safe_show(span_of(output), PATH_SHOWN));
 }

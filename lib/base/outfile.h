@@ -7,8 +7,9 @@
  * (O_EXCL, O_NOFOLLOW, 0600 less nothing), which outfile_commit() flushes,
  * syncs, renames over the target and whose directory it syncs.  A symbolic
  * link is resolved once and its target replaced.  A target that exists keeps
- * its permission bits, and is refused if it may not be written.  What is not
- * committed is removed. */
+ * its permission bits, and is refused if it may not be written, or if it is a
+ * state file (store/side.h: NAME-fsl stands beside it), which would be lost with
+ * all its results.  What is not committed is removed. */
 #ifndef FSL_BASE_OUTFILE_H
 #define FSL_BASE_OUTFILE_H
 
@@ -43,5 +44,9 @@ void outfile_cleanup(struct outfile **o);
 /* True if both paths mean the same file (also one that does not exist yet).
  * "-" is the same as "-" only. */
 bool outfile_same(const char *a, const char *b);
+
+/* ERR_USAGE if the output would take the place of `input`, a regular file that
+ * is read; "-" is standard input.  Asked before anything is read. */
+int outfile_spares(const char *output, const char *input, struct err *e) MUST_CHECK;
 
 #endif

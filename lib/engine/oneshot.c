@@ -171,8 +171,21 @@ static bool is_part(const char *path, const char *other)
 	return !is_direct(other) && outfile_same(path, str_z(&part));
 }
 
-int oneshot_check(const char *output, const char *errors, struct err *e)
+/* Neither an output nor its .part may take the place of the input. */
+static int spare(const char *path, const char *input, struct err *e)
 {
+	struct str part CLEANUP(str_release) = STR_INIT;
+
+	if (!path || is_direct(path))
+		return 0;
+	str_addf(&part, "%s.part", path);
+	return outfile_spares(path, input, e) < 0 ? -1 : outfile_spares(str_z(&part), input, e);
+}
+
+int oneshot_check(const char *input, const char *output, const char *errors, struct err *e)
+{
+	if (spare(output, input, e) < 0 || spare(errors, input, e) < 0)
+		return -1;
 	if (output && errors && outfile_same(output, errors))
 		return err_set(e, ERR_USAGE, "-o and -e are the same file");
 	if (output && errors && (is_part(output, errors) || is_part(errors, output)))
@@ -254,7 +267,7 @@ int oneshot_begin(struct oneshot *o, const struct create_options *co, const char
 	struct create c CLEANUP(create_release) = CREATE_INIT;
 	struct import im = IMPORT_INIT;
 
-	if (create_make(co, &c, e) < 0 || oneshot_check(o->output, o->errors, e) < 0)
+	if (create_make(co, &c, e) < 0 || oneshot_check(o->input, o->output, o->errors, e) < 0)
 		return -1;
 	*db = db_open(db_path, mode, e);
 	if (!*db)

@@ -47,9 +47,10 @@ int oneshot_batch(struct db *db, struct import *im, struct create *c,
  * of earlier answers (submit_tell_reuse()). */
 void oneshot_tell(struct db *db, const struct oneshot *o, const struct batch *b);
 
-/* Can the outputs be made?  Asked before anything is sent; leaves nothing
- * behind.  Paths may be NULL. */
-int oneshot_check(const char *output, const char *errors, struct err *e) MUST_CHECK;
+/* Can the outputs be made, and beside the input?  Asked before anything is sent;
+ * leaves nothing behind.  Those of the outputs may be NULL. */
+int oneshot_check(const char *input, const char *output, const char *errors,
+		  struct err *e) MUST_CHECK;
 
 /* Writes the outputs, each whole or not at all, in input order.  Paths may be
  * NULL.  While work remains, PATH.part gets what is finished and PATH stays

@@ -314,7 +314,7 @@ static int add_input(struct preview_state *s, struct err *e)
 	struct import im = IMPORT_INIT;
 
 	if (create_make(s->p->create, &s->create, e) < 0 ||
-	    oneshot_check(s->p->shot->output, s->p->shot->errors, e) < 0)
+	    oneshot_check(s->p->shot->input, s->p->shot->output, s->p->shot->errors, e) < 0)
 		return -1;
 	s->future = (struct batch)BATCH_INIT;
 	s->future.base_url = s->create.base_url;

@@ -17,6 +17,7 @@
 enum {
 	REDRAW_MS = 100,
 	CLOSE_WAIT_MS = 30000,
+	SHORT_WAIT_MS = 1000,  /* when the user has waited already */
 	WAIT_MS = 500,         /* the loop goes round at least so often */
 	GAP_MS = 500,          /* who was away for so much longer asks again before sending */
 	LOOK_MS = 1000,        /* how often `tick` is called */
@@ -107,6 +108,12 @@ static bool is_written(const struct run *r)
 	return r->given == r->state.freed;
 }
 
+/* Does memory hold what the disk does not take? */
+static bool keeps_results(const struct run *r)
+{
+	return r->state.stuck && !r->state.failed && !is_written(r);
+}
+
 /* One goes on when nothing else can make room. */
 static bool has_room(const struct run *r)
 {
@@ -151,7 +158,10 @@ static void stop(struct run *r, const char *reason, int signal)
 		r->next_look_ms = 0; /* the tick learns of it, however short it is */
 		if (r->o->stop_fd >= 0) /* it stays readable, or no longer matters */
 			http_unwatch(r->http, r->o->stop_fd);
-		if (signal && http_in_flight(r->http) > 0)
+		if (signal && keeps_results(r))
+			log_note("stopping: what cannot be stored now is waited for (at most %lld s); "
+				 "once more gives it up, and it is sent again", (long long)r->o->grace_ms / 1000);
+		else if (signal && http_in_flight(r->http) > 0)
 			log_note("stopping: %d in flight may finish (at most %lld s); "
 				 "once more aborts them", http_in_flight(r->http),
 				 (long long)r->o->grace_ms / 1000);
@@ -293,7 +303,7 @@ static void take(struct run *r)
 
 static bool is_over(const struct run *r)
 {
-	if (http_in_flight(r->http) > 0)
+	if (http_in_flight(r->http) > 0 || (r->stops == 1 && keeps_results(r)))
 		return false;
 	return r->stops > 0 || r->state.failed || (r->state.drained && r->ready.n + r->races.n == 0);
 }
@@ -445,7 +455,8 @@ static int finish(struct run *r, int rc, struct err *e)
 		ledger_take(r->ledger, &r->ready, &r->words, &r->state);
 		back_with_all(r);
 		ledger_give(r->ledger, &r->ended, &r->unsent);
-		if (ledger_close(r->ledger, CLOSE_WAIT_MS, &s->ledger, &s->batches,
+		int64_t most = r->stops > 1 && keeps_results(r) ? SHORT_WAIT_MS : CLOSE_WAIT_MS;
+		if (ledger_close(r->ledger, most, &s->ledger, &s->batches,
 				 &s->n_batches, rc < 0 ? &other : e) < 0)
 			rc = -1;
 	}

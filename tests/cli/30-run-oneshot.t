@@ -34,6 +34,28 @@ is "$(jq -c .response.body out.jsonl)" "$(jq -c .body in.jsonl)" "each answer is
 is "$(stat -c %a fsl.db fsl.db-fsl | paste -sd' ')" "600 600" "the state file is the user's alone"
 sound "one shot"
 
+# --- no output takes the place of the input, or of the state file
+
+cp in.jsonl precious.jsonl
+status_is 64 "the output is the input" run -i precious.jsonl -o precious.jsonl
+like "$(cat err)" "output 'precious.jsonl' would replace the input" "says so"
+status_is 64 "so are the errors" run -i precious.jsonl -o other.jsonl -e ./precious.jsonl
+status_is 64 "and with -n" run -n -i precious.jsonl -o precious.jsonl
+status_is 64 "and as standard input" sh -c 'fsl-run -i - -o precious.jsonl <precious.jsonl'
+cp in.jsonl other.jsonl.part
+status_is 64 "the .part of an output is the input" run -i other.jsonl.part -o other.jsonl
+ok "the input stays" cmp in.jsonl other.jsonl.part
+status_is 64 "bad lines to the input" fsl-file import --skip-invalid precious.jsonl precious.jsonl
+ok "it stays too" cmp in.jsonl precious.jsonl
+status_is 73 "the output is the state file" run -i in.jsonl -o fsl.db
+like "$(cat err)" "'fsl.db' is a state file: no output may take its place" "says so"
+status_is 73 "so are results" fsl-batch results -o fsl.db @last
+status_is 73 "and an export" fsl-file export -o fsl.db @last
+status_is 0 "counters do not take its place" run --metrics-file fsl.db -i in.jsonl -o other.jsonl
+like "$(cat err)" "'fsl.db' is a state file" "and are warned of"
+sound "a state file named as output"
+rm -f precious.* other.*
+
 # --- the same command again
 
 cp out.jsonl first.jsonl

@@ -38,7 +38,7 @@ fsl-run -j 4 -i in.jsonl -o out.jsonl --base-url "$API_URL" 2>said &
 pid=$!
 eventually stats_are API '.answered >= 10' true
 fill
-ok "the disk is full: the run says so" eventually says said 'the disk is full; [0-9]* results wait in memory'
+ok "the disk is full: the run says so" eventually says said 'the disk is full; [0-9]* results* waits* in memory'
 ok "what it has started is sent, then nothing" eventually stats_are API .in_flight 0
 answered=$(stats API .answered)
 stored=$(sql 'SELECT count(*) FROM answers')
@@ -77,6 +77,29 @@ is "$(ids out.jsonl | cksum)" "$(ids in.jsonl | cksum)" "with every request"
 sends=$(wc -l <api.log)
 ok "what waited in memory is sent once more, and nothing else" test $((sends - 100)) -le "$flights"
 sound "after a kill"
+rm -r "${small:?}"/*
+
+# --- stopped while it is full
+
+: >api.log
+fsl-run -j 4 -i in.jsonl -o out.jsonl --base-url "$API_URL" 2>said &
+pid=$!
+eventually stats_are API '.answered >= '$(($(stats API .answered) + 10)) true
+fill
+eventually says said 'the disk is full'
+kill -TERM $pid
+ok "a signal while the disk is full is heard" eventually says said 'stopping: what cannot be stored'
+ok "the run waits for room" kill -0 $pid
+began=$(date +%s)
+kill -TERM $pid
+wait $pid
+is $? 74 "the second one ends it: 74"
+ok "at once" test $(($(date +%s) - began)) -lt 10
+sound_after_kill "stopped while the disk was full"
+room
+status_is 0 "there is room again: the same command completes" fsl-run -j 4 -i in.jsonl -o out.jsonl \
+	--base-url "$API_URL"
+is "$(ids out.jsonl | cksum)" "$(ids in.jsonl | cksum)" "with every request"
 rm -r "${small:?}"/*
 
 # --- what cannot be stored whole

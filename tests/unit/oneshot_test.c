@@ -189,7 +189,7 @@ static void test_finished(void)
 static void refuses(const char *output, const char *errors, enum err_code code, const char *rule)
 {
 	e = (struct err)ERR_INIT;
-	CHECK(oneshot_check(output, errors, &e) < 0 && e.code == code,
+	CHECK(oneshot_check("w/in", output, errors, &e) < 0 && e.code == code,
 	      "refused: %s (%s)", rule, e.msg);
 }
 
@@ -199,9 +199,9 @@ static void test_check(void)
 		     mkfifo("w/fifo", 0600) == 0 && symlink("dir", "w/to.dir") == 0 &&
 		     symlink("fifo", "w/to.fifo") == 0, "mkdir", &e);
 	put("w/old", "old");
-	CHECK(oneshot_check(NULL, NULL, &e) == 0 && oneshot_check("w/out", "w/err", &e) == 0 &&
-	      oneshot_check("w/old", NULL, &e) == 0, "they can be made");
-	CHECK(oneshot_check("/dev/null", "w/fifo", &e) == 0 && oneshot_check("-", NULL, &e) == 0,
+	CHECK(oneshot_check("-", NULL, NULL, &e) == 0 && oneshot_check("w/in", "w/out", "w/err", &e) == 0 &&
+	      oneshot_check("w/in", "w/old", NULL, &e) == 0, "they can be made");
+	CHECK(oneshot_check("/dev/null", "/dev/null", "w/fifo", &e) == 0 && oneshot_check("-", "-", NULL, &e) == 0,
 	      "a device, a FIFO that nobody reads, standard output");
 	refuses("no/out", NULL, ERR_CANTCREAT, "an output in a missing directory");
 	refuses("w/out", "no/err", ERR_CANTCREAT, "errors in one");

@@ -452,6 +452,33 @@ static void use_after_commit(void)
 		fputs("it wrote", stderr);
 }
 
+/* What must not be lost to a slip of the keyboard. */
+static void test_spared(void)
+{
+	struct err e = ERR_INIT;
+	char *in CLEANUP(mem_cleanup) = mem_strdup(in_dir("spare-in"));
+	char *db CLEANUP(mem_cleanup) = mem_strdup(in_dir("spare.db"));
+	put(in, "input");
+	put(db, "results");
+	CHECK(outfile_spares(in_dir("spare-out"), in, &e) == 0 && outfile_spares(in_dir("none"),
+	      in_dir("nothing"), &e) == 0 && outfile_spares("-", "-", &e) == 0 &&
+	      outfile_spares("/dev/null", "/dev/null", &e) == 0 &&
+	      outfile_spares("/dev/stdout", in, &e) == 0, "spares: another file, and devices");
+	CHECK(outfile_spares(in_dir("./spare-in"), in, &e) == -1 && e.code == ERR_USAGE &&
+	      strstr(e.msg, "would replace the input"), "spares: not the input: %s", e.msg);
+	int saved = dup(STDIN_FILENO), fd = open(in, O_RDONLY);
+	dup2(fd, STDIN_FILENO);
+	CHECK(outfile_spares(in, "-", &e) == -1, "spares: nor as standard input");
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+	close(fd);
+	CHECK(write_whole(db, "results", &e) == 0, "a file whose name ends in .db is any file");
+	put(in_dir("spare.db-fsl"), "");
+	CHECK(write_whole(db, "x", &e) == -1 && e.code == ERR_CANTCREAT &&
+	      strstr(e.msg, "is a state file"), "a state file is not replaced: %s", e.msg);
+	CHECK_STR(content(db), "results", "it stays");
+}
+
 static void test_same(void)
 {
 	char *a CLEANUP(mem_cleanup) = mem_strdup(in_dir("same-a"));
@@ -514,6 +541,7 @@ int main(void)
 	CHECK(unit_child(use_after_commit, said, sizeof(said)) != 0 && strstr(said, "bug: "),
 	      "a write after the commit is a bug");
 	test_same();
+	test_spared();
 	CHECK_INT(open_fds(), fds, "all files were closed");
 	return unit_done();
 }
