@@ -168,6 +168,7 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 
 	if (!bucket)
 		BUG("a job of a bucket that nobody has met");
+	bool first = !j->reviewed; /* its transaction may be tried again */
 	review(b, j, bucket);
 	if (count_limits(b, j, bucket, e) < 0)
 		return -1;
@@ -195,7 +196,8 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 		s->reasoning_tokens += end.reasoning_tokens;
 	} else if (end.verdict == VERDICT_FAILED) {
 		s->failures++;
-		known_failed(&b->known, j->target->batch);
+		if (first)
+			known_failed(&b->known, j->target->batch);
 	} else {
 		pending_again(b);
 	}
