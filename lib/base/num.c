@@ -183,7 +183,7 @@ int num_size(const char *text, int64_t min, int64_t max, int64_t *out,
 int num_portion(const char *text, int64_t total, int64_t *out, struct err *e)
 {
 	size_t n = strlen(text);
-	int64_t micro;
+	int64_t micro = 0;
 
 	if (n > 0 && text[n - 1] == '%') {
 		char *number CLEANUP(mem_cleanup) = mem_copy(text, n - 1);

@@ -121,6 +121,9 @@ static int set_choice(const struct opt *o, const char *value, struct err *e)
 static int set_value(const struct opt *o, const char *value, struct err *e)
 {
 	int64_t max = o->max;
+
+	if (!value && !is_switch(o))
+		BUG("%s without a value", o->name);
 	switch (o->kind) {
 	case OPT_FLAG:
 	case OPT_NOFLAG:

@@ -425,9 +425,9 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 		return -1;
 	t->config = &config;
 	set_log();
-	if (settle(t, e) < 0 || check_operands(t, v, e) < 0)
-		return -1;
-	return v->run(t, e);
+	rc = settle(t, e) < 0 || check_operands(t, v, e) < 0 ? -1 : v->run(t, e);
+	t->config = NULL; /* it goes now */
+	return rc;
 }
 
 /* Takes the verb out of the words and runs it. */

@@ -30,6 +30,7 @@ void passthrough_release(struct passthrough *p)
 	free(p->argv);
 	free(p->headers);
 	free(p->metadata);
+	memset(p, 0, sizeof *p); /* the analyzer follows this */
 	*p = (struct passthrough)PASSTHROUGH_INIT;
 }
 

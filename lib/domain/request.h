@@ -31,7 +31,7 @@ int request_state_of(const char *text);               /* -1: no such state */
 /* request row = batch row << 32 | line */
 static inline int64_t request_row(int64_t batch, uint32_t line)
 {
-	return batch << 32 | (int64_t)line;
+	return (int64_t)((uint64_t)batch << 32 | line);
 }
 static inline int64_t request_batch(int64_t row)
 {

@@ -20,6 +20,7 @@ static void free_worker(struct roster_worker *w)
 	free(w->user);
 	free(w->batches);
 	free(w->datasets);
+	*w = (struct roster_worker){ 0 };
 }
 
 void roster_release(struct roster *r)
@@ -30,7 +31,7 @@ void roster_release(struct roster *r)
 		free(r->blocks[i].text);
 	free(r->workers);
 	free(r->blocks);
-	*r = (struct roster)ROSTER_INIT;
+	memset(r, 0, sizeof *r); /* ROSTER_INIT; the analyzer follows this */
 }
 
 /* An array of rows; an empty one is not NULL: it is not all of them. */

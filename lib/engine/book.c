@@ -180,11 +180,9 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 		return -1;
 	if (rc == 3)
 		desk_say(&b->words, DESK_CUT_ROW, j->req.row, -1); /* its race is over */
-	if (rc == 2) {
-		return 0; /* the other attempt decides */
-	} else if (rc == 0 && j->call.code == HTTP_SUPERSEDED) {
-		return 0; /* as it was meant to be */
-	} else if (rc == 0) {
+	if (rc == 2 || (rc == 0 && j->call.code == HTTP_SUPERSEDED))
+		return 0; /* the other attempt decides, or has decided */
+	if (rc == 0) {
 		s->lost++;
 		log_info("%s attempt %lld came too late and was dropped (lost_ownership)",
 			 str_z(&j->url), (long long)j->req.n);
