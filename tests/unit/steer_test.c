@@ -285,7 +285,7 @@ static int64_t told(struct id *run)
 
 	begin("a b", "a>b");
 	int64_t a = plans_row(&p, "plan", "a"), b = rows_batch(&r, 1, 1, 0);
-	rows_must(lease_claim(p.db, a, 7, run, &e) == 1 && lease_sends(p.db, a, *run, b, &e) == 1, "claim",
+	rows_must(lease_claim(p.db, a, 7, run, &e) == 1 && plans_sends(&p, a, *run, b) == 1, "claim",
 		  e.msg);
 	return b;
 }
