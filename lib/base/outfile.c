@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/rng.h"
 #include "base/safe.h"
+#include "base/sync.h"
 
 enum {
 	BUF = 64 * 1024,
@@ -316,23 +317,9 @@ int outfile_write(struct outfile *o, struct span v, struct err *e)
 	return 0;
 }
 
-/* Some file systems have no fsync; there is nothing better then. */
-static bool sync_failed(int fd)
-{
-	return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS;
-}
-
 static int sync_dir(struct outfile *o, struct err *e)
 {
-	int fd = openat(o->target.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES)
-		return 0; /* one may write in it and not read it */
-	bool failed = fd < 0 || sync_failed(fd);
-	int number = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = number;
-	if (failed)
+	if (sync_directory(o->target.dir, ".") < 0)
 		return err_sys(e, ERR_IO, "cannot sync the directory of '%s'", shown(o));
 	return 0;
 }
@@ -346,7 +333,7 @@ static int finish(struct outfile *o, bool sync, struct err *e)
 		/* Not before: until now the file was nobody else's.  It fails
 		 * where there are no permission bits. */
 		(void)fchmod(o->fd, o->mode);
-		if (sync && sync_failed(o->fd))
+		if (sync && sync_file(o->fd) < 0)
 			return fail(o, errno, e);
 	}
 	int fd = o->fd;

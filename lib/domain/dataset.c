@@ -6,6 +6,9 @@
 
 #include "base/mem.h"
 #include "base/safe.h"
+#include "store/tx.h"
+
+enum { STEP_PAGES = 1024 }; /* given back to the file system at a time */
 
 enum {
 	Q_LAST, Q_BY_UUID, Q_BY_PREFIX, Q_BY_NAME, Q_GET, Q_INSERT, Q_SAVE, Q_TEXTS, Q_TEXTS_STORE,
@@ -280,6 +283,19 @@ int dataset_exit(const struct dataset *d)
 	if (d->count[STATE_FAILED] == 0)
 		return 0;
 	return d->count[STATE_SUCCESS] > 0 ? 3 : 1;
+}
+
+int dataset_shrink(struct db *db, struct err *e)
+{
+	int n;
+
+	do {
+		TX(tx);
+		if (tx_begin(&tx, db, e) < 0 || (n = db_vacuum_some(db, STEP_PAGES, e)) < 0 ||
+		    (n > 0 && tx_commit(&tx, e) < 0))
+			return -1;
+	} while (n == STEP_PAGES);
+	return 0;
 }
 
 int dataset_delete(struct db *db, int64_t id, struct err *e)

@@ -81,5 +81,8 @@ int dataset_exit(const struct dataset *d);
 /* Removes the dataset with all that is in it but the batches; inside a write
  * transaction. */
 int dataset_delete(struct db *db, int64_t id, struct err *e) MUST_CHECK;
+/* Gives the pages that it had back to the file system, in transactions of its own
+ * that are short. */
+int dataset_shrink(struct db *db, struct err *e) MUST_CHECK;
 
 #endif

@@ -14,13 +14,12 @@ enum { HELD_MAX = 400 };
 /* A remote product whose run was told to its platform, or is about to be. */
 #define TOLD "(p.state = 1 AND p.resume = 1 AND (p.compute = 'cams' OR p.compute = 'dbxaas'))"
 
-enum { Q_NEXT, Q_SENDS, Q_CLAIMS, Q_ADOPT, Q_HOLD };
+enum { Q_NEXT, Q_CLAIMS, Q_ADOPT, Q_HOLD };
 static const char *const texts[] = {
 	[Q_NEXT] = "SELECT p.id FROM data_products p INDEXED BY data_products_queued"
 		   " JOIN datasets d ON d.id = p.dataset WHERE p.compute = ?1 AND p.state = 1"
 		   " AND p.worker IS NULL AND p.id > ?2 AND p.id < ?3 AND (?4 IS NULL OR d.user = ?4)"
 		   " ORDER BY p.id LIMIT 1",
-	[Q_SENDS] = "UPDATE data_products SET batch = ?2, resume = 1 WHERE id = ?1",
 	/* A slot that was taken again has an older row whose process is gone. */
 	[Q_CLAIMS] = "SELECT p.id, p.run_id, w.slot, w.ended_ms IS NOT NULL OR EXISTS (SELECT 1"
 		     " FROM workers n WHERE n.slot = w.slot AND n.ended_ms IS NULL AND n.id > w.id),"
@@ -112,25 +111,6 @@ int lease_claim(struct db *db, int64_t product, int64_t worker, struct id *run_i
 					    .resume = w.row.resume };
 	return cascade_move(&w.c, &w.row, &claimed, e) < 0 || cascade_finish(&w.c, e) < 0 ||
 	       tx_commit(&tx, e) < 0 ? -1 : 1;
-}
-
-int lease_sends(struct db *db, int64_t product, struct id run_id, int64_t batch, struct err *e)
-{
-	struct work w CLEANUP(work_release) = { .ds = DATASET_INIT };
-
-	TX(tx);
-	if (tx_begin(&tx, db, e) < 0)
-		return -1;
-	int rc = open_work(&w, db, product, "run", e);
-	if (rc <= 0 || (rc = is_current(&w, run_id, e)) <= 0)
-		return rc;
-	STMT(q, db, &lease_sql, Q_SENDS);
-	stmt_int(&q, 1, product);
-	stmt_int(&q, 2, batch);
-	if (stmt_run(&q, e) < 0)
-		return -1;
-	stmt_end(&q);
-	return tx_commit(&tx, e) < 0 ? -1 : 1;
 }
 
 static char *text_of(struct span v)

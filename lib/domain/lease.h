@@ -29,11 +29,6 @@ int lease_next(struct db *db, const char *user, const char *compute, int64_t dat
 int lease_claim(struct db *db, int64_t product, int64_t worker, struct id *run_id,
 		struct err *e) MUST_CHECK;
 
-/* The batch (batches.id) that the run sends; a later claim goes on with it.
- * 1, or 0: the run is over, as below. */
-int lease_sends(struct db *db, int64_t product, struct id run_id, int64_t batch,
-		struct err *e) MUST_CHECK;
-
 /* Reports a claimed run: running, success or failed.  link and passback (JSON)
  * SPAN_NONE: what is there stays.  1: it is stored; 0: too late, the product
  * was cleared, disabled or deleted, or has another run: what this one does is

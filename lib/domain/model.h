@@ -12,7 +12,4 @@ extern const struct stmt_set model_sql;
 /* The model's row, made if need be; inside a write transaction.  -1 on error. */
 int64_t model_intern(struct db *db, struct span name, struct err *e) MUST_CHECK;
 
-/* Appends the name; ERR_INTERNAL if there is no such row. */
-int model_name(struct db *db, int64_t id, struct str *out, struct err *e) MUST_CHECK;
-
 #endif

@@ -438,10 +438,12 @@ static int store(struct work *w, struct err *e)
 	    store_products(w, e) < 0 || store_edges(w, e) < 0 ||
 	    (!is_new && treat_absent(w, e) < 0) || (p->clear_changed && clear_changed(w, e) < 0))
 		return -1;
-	/* Where a plan comes from is no part of it: no date, no history. */
+	bool ours = strcmp(p->ds.user, user_name()) == 0;
+	/* Where a plan comes from is no part of it: no date, no history.  As long as it
+	 * is another user's, its commands do not run in our directory. */
 	if (!p->c.changed)
-		return same_text(old.dir, new.dir) ? 0 : store_texts(w, &old, &new, e) < 0 ? -1 : 1;
-	if (strcmp(p->ds.user, user_name()) != 0) {
+		return !ours || same_text(old.dir, new.dir) ? 0 : store_texts(w, &old, &new, e) < 0 ? -1 : 1;
+	if (!ours) {
 		free(p->ds.user);
 		p->ds.user = mem_strdup(user_name());
 	}

@@ -456,5 +456,6 @@ int steer_delete(struct steer *s, const char *dataset, int64_t older_than_ms, st
 	}
 	if (s->dry_run)
 		return 1;
-	return dataset_delete(s->db, s->ds.id, e) < 0 || tx_commit(&tx, e) < 0 ? -1 : 1;
+	return dataset_delete(s->db, s->ds.id, e) < 0 || tx_commit(&tx, e) < 0 ||
+	       dataset_shrink(s->db, e) < 0 ? -1 : 1;
 }

@@ -19,6 +19,12 @@ static const char *shown(const char *text)
 
 static int check(struct span key, const char *ref, struct str *out, struct err *e)
 {
+	/* HTTP knows no spaces at the ends of a value: what a server repeats, and what is
+	 * then to be hidden, has none. */
+	while (key.n > 0 && key.p[0] == ' ')
+		key.p++, key.n--;
+	while (key.n > 0 && key.p[key.n - 1] == ' ')
+		key.n--;
 	if (key.n == 0)
 		return err_set(e, ERR_NOPERM, "key %s: is empty", shown(ref));
 	if (key.n > KEY_MAX)

@@ -6,7 +6,8 @@
  *   cred:NAME   the file NAME in $CREDENTIALS_DIRECTORY (systemd.exec(5))
  *   none        no key
  *
- * A key is 1 to 8,192 bytes without control characters. */
+ * A key is 1 to 8,192 bytes without control characters.  Spaces at its ends are no
+ * part of it: HTTP does not send them, and what is sent is what messages hide. */
 #ifndef FSL_ENGINE_KEY_H
 #define FSL_ENGINE_KEY_H
 

@@ -14,6 +14,7 @@
 #include "base/safe.h"
 #include "base/sig.h"
 #include "base/str.h"
+#include "base/sync.h"
 #include "store/internal.h"
 
 enum {
@@ -165,19 +166,13 @@ static int copy_pages(struct db *db, struct copy *c, struct err *e)
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
-/* Some file systems have no fsync; there is nothing better then. */
-static bool sync_failed(int fd)
-{
-	return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS;
-}
-
 /* On disk, and the file that we have made? */
 static int sync_copy(const struct copy *c, struct err *e)
 {
 	struct stat st;
 	int fd = open(str_z(&c->tmp), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	bool same = fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino;
-	bool failed = same && sync_failed(fd);
+	bool failed = same && sync_file(fd) < 0;
 	int number = errno;
 
 	if (fd >= 0)
@@ -187,20 +182,6 @@ static int sync_copy(const struct copy *c, struct err *e)
 		return err_sys(e, ERR_IO, "cannot write '%s'", shown(c->path));
 	return same ? 0 : err_set(e, ERR_IO, "'%s' was replaced while it was written",
 				  shown(str_z(&c->tmp)));
-}
-
-static int sync_directory(const struct copy *c, struct err *e)
-{
-	int fd = open(c->dir.n > 0 ? str_z(&c->dir) : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 && errno == EACCES)
-		return 0; /* one may write in it and not read it */
-	bool failed = fd < 0 || sync_failed(fd);
-	int number = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = number;
-	return failed ? err_sys(e, ERR_IO, "cannot sync the directory of '%s'", shown(c->path)) : 0;
 }
 
 /* Gives it its name, unless somebody else has taken that meanwhile. */
@@ -218,7 +199,9 @@ static int publish(struct copy *c, struct err *e)
 	if (linked)
 		unlink(tmp);
 	str_reset(&c->tmp);
-	return sync_directory(c, e);
+	if (sync_directory(AT_FDCWD, c->dir.n > 0 ? str_z(&c->dir) : ".") < 0)
+		return err_sys(e, ERR_IO, "cannot sync the directory of '%s'", shown(c->path));
+	return 0;
 }
 
 int backup_write(struct db *db, const char *path, int (*stop)(void), struct err *e)

@@ -391,10 +391,11 @@ int db_vacuum_some(struct db *db, int pages, struct err *e)
 	if (rc != SQLITE_OK)
 		return db_fail(db, rc, e, "cannot give pages back");
 	/* One step gives one page back. */
-	for (int i = 0; i < pages && sqlite3_step(s) == SQLITE_ROW; i++)
-		;
+	int n = 0;
+	while (n < pages && sqlite3_step(s) == SQLITE_ROW)
+		n++;
 	rc = sqlite3_finalize(s);
-	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e, "cannot give pages back");
+	return rc == SQLITE_OK ? n : db_fail(db, rc, e, "cannot give pages back");
 }
 
 int db_large_cache(struct db *db, struct err *e)

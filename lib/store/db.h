@@ -44,8 +44,8 @@ void db_patience(struct db *db, int64_t ms);
 /* Changes whenever another connection has committed (PRAGMA data_version). */
 int db_version(struct db *db, int64_t *version, struct err *e) MUST_CHECK;
 
-/* Gives at most `pages` free pages back to the file system; inside a write
- * transaction. */
+/* Gives at most `pages` free pages back to the file system, inside a write
+ * transaction; how many. */
 int db_vacuum_some(struct db *db, int pages, struct err *e) MUST_CHECK;
 
 /* 16 MiB of memory for pages instead of 4: for a connection that keeps coming

@@ -72,6 +72,10 @@ static void variables(void)
 	bad("env:", "the variable is not set", "env, no name");
 	setenv("FSL_UNIT_KEY", "", 1);
 	bad("env:FSL_UNIT_KEY", "is empty", "env, empty");
+	setenv("FSL_UNIT_KEY", "  ", 1);
+	bad("env:FSL_UNIT_KEY", "is empty", "env, spaces");
+	setenv("FSL_UNIT_KEY", " " SECRET " x  ", 1);
+	good("env:FSL_UNIT_KEY", SECRET " x", "env, with spaces at its ends");
 	setenv("FSL_UNIT_KEY", SECRET "\n", 1);
 	bad("env:FSL_UNIT_KEY", "has a control character", "env, with LF");
 	setenv("FSL_UNIT_KEY", "canary\tx", 1);

@@ -47,8 +47,8 @@ static void a_run(void)
 	CHECK_INT(lease_claim(p.db, a, 6, &other, &e), 0, "by one worker");
 	CHECK_STR(next(NULL, "batch", 0, 0), "x", "what is claimed is not next");
 	CHECK_STR(plans_states(&p, "one"), "a=queued b=waiting c=waiting", "it stays queued");
-	CHECK_INT(lease_sends(p.db, a, other, batch, &e), 0, "another run sends nothing");
-	CHECK_INT(lease_sends(p.db, a, run, batch, &e), 1, "its batch");
+	CHECK_INT(plans_sends(&p, a, other, batch), 0, "another run sends nothing");
+	CHECK_INT(plans_sends(&p, a, run, batch), 1, "its batch");
 	CHECK_INT(ROWS_INT(p.raw, "SELECT batch = ?1 AND resume = 1 AND worker = 5 FROM data_products WHERE"
 			   " id = ?2", batch, a), 1, "is noted");
 	CHECK_INT(lease_report(p.db, a, other, STATE_RUNNING, SPAN_NONE, SPAN_NONE, &e), 0,
@@ -75,7 +75,7 @@ static void late(void)
 	rows_must(plans_do(&p, "clear", "one", "b") == 0, "clear", p.e.msg);
 	CHECK_INT(lease_report(p.db, b, run, STATE_SUCCESS, SPAN_NONE, SPAN_NONE, &e), 0,
 		  "a report of a cleared run comes too late");
-	CHECK_INT(lease_sends(p.db, b, run, 1, &e), 0, "it sends nothing");
+	CHECK_INT(plans_sends(&p, b, run, 1), 0, "it sends nothing");
 	CHECK_INT(lease_release(p.db, b, run, &e), 0, "and cannot be given back");
 	CHECK_INT(lease_claim(p.db, b, 6, &again, &e), 1, "another one is claimed");
 	CHECK_INT(lease_report(p.db, b, run, STATE_RUNNING, SPAN_NONE, SPAN_NONE, &e), 0, "the old stays late");
@@ -95,7 +95,7 @@ static void released(void)
 	struct id run, mine = { { 0 } };
 
 	rows_must(worker_enter(p.db, &(struct worker_new){ .version = "1", .config = "{}" }, &w, &e) == 0, "worker_enter", e.msg);
-	rows_must(lease_claim(p.db, x, 12345, &run, &e) == 1 && lease_sends(p.db, x, run, batch, &e) == 1 &&
+	rows_must(lease_claim(p.db, x, 12345, &run, &e) == 1 && plans_sends(&p, x, run, batch) == 1 &&
 		  lease_report(p.db, x, run, STATE_RUNNING, SPAN_NONE, SPAN_NONE, &e) == 1 &&
 		  lease_claim(p.db, y, w.id, &mine, &e) == 1, "claims", e.msg);
 	CHECK_INT(lease_rescue(p.db, &e), 1, "the claims of a worker that is not there are rescued");
@@ -118,7 +118,7 @@ static struct id told(int64_t product, int64_t worker, int64_t batch)
 	struct id run;
 
 	rows_must(lease_claim(p.db, product, worker, &run, &e) == 1 &&
-		  lease_sends(p.db, product, run, batch, &e) == 1, "told", e.msg);
+		  plans_sends(&p, product, run, batch) == 1, "told", e.msg);
 	return run;
 }
 

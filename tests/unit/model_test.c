@@ -6,7 +6,6 @@
 int main(void)
 {
 	struct err e = ERR_INIT;
-	struct str name CLEANUP(str_release) = STR_INIT;
 	struct db *db = fixture_db("db");
 	fixture_check_plans(db, &model_sql);
 	int64_t a = 0, b = 0, again = 0;
@@ -20,10 +19,6 @@ int main(void)
 	}
 	CHECK(a > 0 && b > 0 && a != b, "two models have two rows");
 	CHECK_INT(again, a, "the same text has the same row");
-	CHECK(model_name(db, b, &name, &e) == 0, "a row has a name");
-	CHECK_STR(str_z(&name), "gpt-4o", "which is the text");
-	CHECK(model_name(db, 99, &name, &e) < 0 && e.code == ERR_INTERNAL,
-	      "a row that is not there is a fault");
 	db_close(db);
 	return unit_done();
 }

@@ -12,10 +12,12 @@
 #include "base/mem.h"
 #include "domain/dataset.h"
 #include "domain/plan.h"
+#include "domain/produce.h"
 #include "domain/product.h"
 #include "domain/publish.h"
 #include "domain/steer.h"
 #include "rows.h"
+#include "store/tx.h"
 
 struct plans {
 	struct db *db;
@@ -145,6 +147,18 @@ static inline const char *plans_states(struct plans *p, const char *dataset)
 		snprintf(text, sizeof text, "%s", (const char *)sqlite3_column_text(s, 0));
 	sqlite3_finalize(s);
 	return text;
+}
+
+/* produce_sends() in a transaction of its own; 1, or 0: the run is over. */
+static inline int plans_sends(struct plans *p, int64_t product, struct id run_id, int64_t batch)
+{
+	struct err e = ERR_INIT;
+
+	TX(tx);
+	rows_must(tx_begin(&tx, p->db, &e) == 0, "tx_begin", e.msg);
+	int rc = produce_sends(p->db, product, run_id, batch, &e);
+	rows_must(rc >= 0 && tx_commit(&tx, &e) == 0, "produce_sends", e.msg);
+	return rc;
 }
 
 /* The row of a product. */

@@ -76,7 +76,7 @@ static int64_t told(const char *dataset, struct id *run, int64_t *batch)
 	int64_t work = plans_row(&s.p, dataset, "work");
 	*run = steps_claim(&s, work);
 	*batch = fixture_batch(s.p.db, fixture_lines(s.p.db, 1));
-	rows_must(lease_sends(s.p.db, work, *run, *batch, &e) == 1, "lease_sends", e.msg);
+	rows_must(plans_sends(&s.p, work, *run, *batch) == 1, "plans_sends", e.msg);
 	return work;
 }
 

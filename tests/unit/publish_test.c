@@ -175,6 +175,14 @@ static void others(void)
 	      "from another directory it is the same plan");
 	CHECK_INT(ROWS_INT(p.raw, "SELECT count(*) FROM dataset_texts WHERE dir = '/elsewhere'"), 1,
 		  "but that is where its commands run from now on");
+	plan.dir[1] = 'O';
+	CHECK_INT(ROWS_INT(p.raw, "UPDATE datasets SET user = 'somebody' WHERE name = 'six' RETURNING 1"), 1,
+		  "of another user");
+	rows_must(publish_plan(&how, &plan, &p.e) == 0, "publish", p.e.msg);
+	CHECK_INT(ROWS_INT(p.raw, "SELECT count(*) FROM dataset_texts WHERE dir = '/elsewhere'"), 1,
+		  "another user's commands do not run in our directory");
+	CHECK_INT(ROWS_INT(p.raw, "UPDATE datasets SET user = (SELECT user FROM datasets WHERE name <> 'six')"
+			   " WHERE name = 'six' RETURNING 1"), 1, "ours again");
 	plan.has_dir = false;
 	plan.dir[1] = 'E';
 	rows_must(publish_plan(&how, &plan, &p.e) == 0, "publish", p.e.msg);

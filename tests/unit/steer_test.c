@@ -216,12 +216,17 @@ static void deletes(void)
 	CHECK(steer_delete(&p.s, "plan", 0, &p.e) < 0 && p.e.code == ERR_STATE, "what runs is not deleted");
 	updated("a=success");
 	CHECK(steer_delete(&p.s, "plan", 0, &p.e) < 0 && p.e.code == ERR_STATE, "nor what is success");
+	rows_must(ROWS_INT(p.raw, "INSERT INTO product_outputs (product, run_id, body) SELECT id, zeroblob(16),"
+			   " zeroblob(20000000) FROM data_products WHERE name = 'a' RETURNING 1") == 1, "output", "");
+	int64_t pages = ROWS_INT(p.raw, "PRAGMA page_count");
 	p.s.force = true;
 	CHECK_INT(steer_delete(&p.s, "plan", 3600000, &p.e), 0, "what is younger is left alone");
 	CHECK_INT(steer_delete(&p.s, "plan", 0, &p.e), 1, "unless it is forced");
 	p.s.force = false;
 	CHECK(steer_delete(&p.s, "plan", 0, &p.e) < 0 && p.e.code == ERR_NOTFOUND, "it is gone");
 	CHECK_STR(plans_states(&p, "other"), "x=queued", "others are not");
+	CHECK(ROWS_INT(p.raw, "PRAGMA page_count") < pages - 2400, "its pages are given back");
+	CHECK_INT(ROWS_INT(p.raw, "PRAGMA freelist_count"), 0, "all of them");
 	CHECK_INT(ROWS_INT(p.raw, "SELECT (SELECT count(*) FROM events WHERE id >> 32 NOT IN (SELECT id FROM"
 			   " datasets)) + (SELECT count(*) FROM dataset_texts WHERE id NOT IN (SELECT id FROM"
 			   " datasets)) + (SELECT count(*) FROM retired_runs WHERE product NOT IN (SELECT id FROM"
@@ -285,7 +290,7 @@ static int64_t told(struct id *run)
 
 	begin("a b", "a>b");
 	int64_t a = plans_row(&p, "plan", "a"), b = rows_batch(&r, 1, 1, 0);
-	rows_must(lease_claim(p.db, a, 7, run, &e) == 1 && lease_sends(p.db, a, *run, b, &e) == 1, "claim",
+	rows_must(lease_claim(p.db, a, 7, run, &e) == 1 && plans_sends(&p, a, *run, b) == 1, "claim",
 		  e.msg);
 	return b;
 }
