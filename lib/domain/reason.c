@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
+#include "base/user.h"
 #include "store/side.h"
 
 enum { PARENTS_SHOWN = 3, SHOWN = 40, SAID = 200, URL_SHOWN = 120 };
@@ -18,8 +19,8 @@ static const char *const texts[] = {
 		       " LIMIT ?2",
 	[Q_WORKER] = "SELECT host, pid FROM workers WHERE id = ?1",
 	[Q_BATCH] = "SELECT 'batch_' || lower(hex(uuid)), failed + cancelled + expired, total,"
-		    " base_url, completed, attempts, coalesce(completed_ms, 0)"
-		    " FROM batches WHERE id = ?1",
+		    " base_url, completed, attempts, coalesce(completed_ms, 0),"
+		    " cancelled, expired FROM batches WHERE id = ?1",
 };
 const struct stmt_set reason_sql = { "reason", texts, ARRAY_LEN(texts) };
 
@@ -85,7 +86,8 @@ static int waiting(struct db *db, const struct dataset *d, const struct product 
 	return 0;
 }
 
-static int queued(struct db *db, const struct product *p, struct str *out, struct err *e)
+static int queued(struct db *db, const struct dataset *d, const struct product *p,
+		  struct str *out, struct err *e)
 {
 	if (p->worker && state_remote(p->compute) && product_has_batch(p))
 		return handover(db, p, out, e);
@@ -96,6 +98,9 @@ static int queued(struct db *db, const struct product *p, struct str *out, struc
 	else if (state_remote(p->compute))
 		str_addf(out, "waits for a worker with --compute %s=URL, or for whoever reports it with"
 			 " fletcher-plan update", p->compute);
+	else if (strcmp(d->user, user_name()) != 0)
+		str_addf(out, "waits for fsl-run of the user '%s', who has published it",
+			 safe_show(span_of(d->user), SHOWN));
 	else if (!side_any_worker(db_side(db)))
 		str_addz(out, "no worker is running");
 	else
@@ -110,11 +115,24 @@ static int running(struct db *db, const struct product *p, struct str *out, stru
 	return state_remote(p->compute) && product_has_batch(p) ? handover(db, p, out, e) : 0;
 }
 
+static void undone(struct stmt *q, struct str *out)
+{
+	int64_t cancelled = stmt_col_int(q, 7), expired = stmt_col_int(q, 8);
+	char count[NUM_BUF], total[NUM_BUF];
+
+	str_addf(out, "%s of %s requests %s", num_count(stmt_col_int(q, 1), count),
+		 num_count(stmt_col_int(q, 2), total),
+		 cancelled + expired > 0 ? "did not complete" : "failed");
+	if (cancelled > 0)
+		str_addf(out, ", %s cancelled", num_count(cancelled, count));
+	if (expired > 0)
+		str_addf(out, ", %s expired", num_count(expired, count));
+	str_addf(out, ": fsl-batch errors %.20s", safe_show(stmt_col(q, 0), SHOWN));
+}
+
 /* Its batch, if that is what failed: 1; 0: it is not. */
 static int failed_batch(struct db *db, const struct product *p, struct str *out, struct err *e)
 {
-	char count[NUM_BUF], total[NUM_BUF];
-
 	if (!product_has_batch(p))
 		return 0;
 	STMT(q, db, &reason_sql, Q_BATCH);
@@ -126,9 +144,7 @@ static int failed_batch(struct db *db, const struct product *p, struct str *out,
 		str_addf(out, "could not be handed over to %s: fsl-batch errors %.20s",
 			 safe_show(stmt_col(&q, 3), URL_SHOWN), safe_show(stmt_col(&q, 0), SHOWN));
 	else
-		str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
-			 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
-			 safe_show(stmt_col(&q, 0), SHOWN));
+		undone(&q, out);
 	return 1;
 }
 
@@ -207,7 +223,7 @@ int reason_text(struct db *db, const struct dataset *d, const struct product *p,
 	case STATE_WAITING:
 		return waiting(db, d, p, out, e);
 	case STATE_QUEUED:
-		return queued(db, p, out, e);
+		return queued(db, d, p, out, e);
 	case STATE_RUNNING:
 		return running(db, p, out, e);
 	case STATE_FAILED:

@@ -148,6 +148,11 @@ fletcher-plan publish nokey.json >/dev/null
 status_is 4 "a key that is not found, beside a command that ran: work remains" fsl-run --allow-exec nokey
 status_is 77 "and if nothing else was done: a key" fsl-run --allow-exec nokey
 fletcher-plan disable nokey work >/dev/null
+FSL_USER=somebody fletcher-plan publish --dataset theirs one.json >/dev/null
+status_is 4 "the plan of another user is left to them" fsl-run theirs
+is "$(why theirs work)" "waits for fsl-run of the user 'somebody', who has published it" "and why says so"
+is "$(FSL_USER=somebody fletcher-plan why --columns why theirs)" "no worker is running" "but to them"
+fletcher-plan delete theirs >/dev/null
 fletcher-plan delete idle >/dev/null
 
 # --- a server per step: that of the second is broken until 16 of its answers are out
@@ -275,8 +280,8 @@ like "$(why nofile)" 'cannot read .*nowhere.jsonl: No such file' "likewise"
 printf '{"custom_id":"a","url":"/v1/x"}\n{"custom_id":"a","url":"/v1/x"}\n' >double.jsonl
 one double batch '{"file":"double.jsonl"}'
 status_is 1 "lines that are bad" fsl-run double
-like "$(passback double work)" 'line 2:14.*was used on line 1' "fail with the place"
-like "$(why double work)" '^line 2:14: .*was used on line 1' "which why tells"
+like "$(passback double work)" 'double.jsonl, line 2:14.*was used on line 1' "fail with the place"
+like "$(why double work)" '^.*, line 2:14: .*was used on line 1' "which why tells"
 one strict batch '{"file":"double.jsonl","max_faild":3}'
 status_is 4 "a member that is not known" fsl-run strict
 like "$(why strict)" 'passthrough.max_faild: is not known' "is named"
