@@ -1,6 +1,5 @@
 /* fletcher-dot: pictures of plans. */
 #include <graphviz/gvc.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -216,8 +215,9 @@ static int load(const struct tool *t, const char *type, struct err *e)
 		return -1;
 	if (file)
 		return load_plan(operand, e);
-	return graphload_dataset(db, operand, clock_wall_ms(), &graph, e) < 0 ? -1 : strcmp(type, "html")
-	       ? 0 : planjson_read(db, operand, PLANJSON_FILE, &plan_text, e);
+	int rc = graphload_dataset(db, operand, clock_wall_ms(), &graph, e);
+	return rc < 0 || strcmp(type, "html") != 0
+		       ? rc : planjson_read(db, operand, PLANJSON_FILE, &plan_text, e);
 }
 
 static int write_picture(const char *type, bool progress, struct err *e)
@@ -294,8 +294,7 @@ int main(int argc, char **argv)
 	graph_release(&graph);
 	str_release(&plan_text);
 	str_release(&text);
-	opt_list_release(&asked.select);
-	opt_list_release(&asked.sets);
+	dot_release(&asked);
 	db_close(db);
 	return status;
 }

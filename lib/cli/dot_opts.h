@@ -58,6 +58,12 @@ static const char *const dot_rankdirs[] = { "LR", "TB", NULL };
 	{ .kind = OPT_FLAG, .name = "formats", .dst = &(a).formats, \
 	  .help = "list the types that can be written here" },
 
+static inline void dot_release(struct dot_asked *a)
+{
+	opt_list_release(&a->select);
+	opt_list_release(&a->sets);
+}
+
 /* --progress: 1 words, 0 none; ERR_USAGE. */
 static inline int dot_progress(const struct dot_asked *a, struct err *e)
 {

@@ -425,7 +425,9 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 		return -1;
 	t->config = &config;
 	set_log();
-	rc = settle(t, e) < 0 || check_operands(t, v, e) < 0 ? -1 : v->run(t, e);
+	rc = settle(t, e) < 0 || check_operands(t, v, e) < 0 ? -1 : 0;
+	if (rc == 0 && (rc = v->run(t, e)) < 0)
+		opt_blame(tables, config.path, e);
 	t->config = NULL; /* it goes now */
 	return rc;
 }

@@ -38,8 +38,10 @@ static int system_error(struct db *db, int rc, struct err *e, const char *what)
 
 	if (full)
 		return err_set(e, ERR_IO, "%s: %s: the disk is full", shown(db->path), what);
-	return err_set(e, denied ? ERR_NOPERM : ERR_IO, "%s: %s: %s (errno %d)",
-		       shown(db->path), what, sqlite3_errstr(rc), number);
+	if (number)
+		return err_set(e, denied ? ERR_NOPERM : ERR_IO, "%s: %s: %s", shown(db->path), what,
+			       strerror(number));
+	return err_set(e, ERR_IO, "%s: %s: %s", shown(db->path), what, sqlite3_errstr(rc));
 }
 
 int db_fail(struct db *db, int rc, struct err *e, const char *what)
@@ -377,6 +379,15 @@ struct side *db_side(struct db *db)
 void db_patience(struct db *db, int64_t ms)
 {
 	db->patience_ms = db->busy_limit_ms = ms;
+}
+
+int db_in_place(struct db *db, struct err *e)
+{
+	int moved = 0;
+
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return !moved ? 0 : err_set(e, ERR_CONFIG, "%s: the state file was moved, removed or "
+				    "replaced while in use", shown(db->path));
 }
 
 int db_version(struct db *db, int64_t *version, struct err *e)
