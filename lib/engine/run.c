@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sig.h"
 #include "engine/desk.h"
 #include "engine/gate.h"
+#include "engine/profile.h"
 
 enum {
 	REDRAW_MS = 100,
@@ -370,41 +370,6 @@ static int loop(struct run *r, struct err *e)
 	}
 }
 
-static void write_rows(struct jsonw *w, const char *name, const int64_t *rows, int n)
-{
-	jsonw_key(w, name);
-	if (!rows) {
-		jsonw_null(w);
-		return;
-	}
-	jsonw_array(w);
-	for (int i = 0; i < n; i++)
-		jsonw_int(w, rows[i]);
-	jsonw_array_end(w);
-}
-
-/* What a worker's row tells of how it was started; no secrets are in it. */
-static void write_config(const struct run_options *o, struct str *out)
-{
-	struct jsonw w = jsonw_start(out);
-	struct str send CLEANUP(str_release) = STR_INIT;
-
-	jsonw_object(&w);
-	jsonw_kint(&w, "jobs", o->http.jobs);
-	jsonw_kint(&w, "grace_ms", o->grace_ms); /* others judge by it (domain/recall.h) */
-	/* What it takes, for domain/queue: batches by row, those of datasets by
-	 * row, else those of a user. */
-	jsonw_kstrz(&w, "user", o->user);
-	write_rows(&w, "batches", o->batches, o->n_batches);
-	if (o->plans && o->plans->datasets)
-		write_rows(&w, "datasets", o->plans->datasets, o->plans->n_datasets);
-	if (o->defaults) {
-		send_write(o->defaults, &send);
-		jsonw_kraw(&w, "defaults", str_span(&send));
-	}
-	jsonw_end(&w);
-}
-
 static int start(struct run *r, struct db *db, struct err *e)
 {
 	static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
@@ -418,7 +383,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 		return -1;
 	if (r->o->plans && !(r->planner = planner_new(r->o->plans, e)))
 		return -1;
-	write_config(r->o, &config);
+	profile_write(r->o, &config);
 	struct ledger_options lo = {
 		.batches = r->o->batches, .n_batches = r->o->n_batches, .user = r->o->user,
 		.defaults = r->o->defaults, .trace = r->o->trace, .jobs = r->o->http.jobs,

@@ -48,7 +48,7 @@ int main(void)
 	refused(urls("cams", NULL), "--compute must be cams=URL or dbxaas=URL", "no URL");
 	refused(urls("CAMS=http://h", NULL), "--compute must be", "another case");
 	refused(urls("exec=http://h", NULL), "--compute must be", "what is no platform's");
-	refused(urls("cams=", NULL), "the URL of cams must not be empty", "an empty one");
+	refused(urls("cams=", NULL), "the URL of cams must start with http", "an empty one");
 	refused(urls("dbxaas=/jobs", NULL), "the URL of dbxaas must start with http", "a path");
 	refused(urls("cams=file:///etc/passwd", NULL), "the URL of cams must", "another scheme");
 	refused(urls("cams=http://u:p@h/", NULL), "a user or a password", "a password");
