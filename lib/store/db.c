@@ -128,7 +128,8 @@ static int check_filesystem(const char *path, struct err *e)
 	static const struct { unsigned long type; const char *name; } net[] = {
 		{ 0x6969, "NFS" }, { 0x517b, "SMB" }, { 0xff534d42, "CIFS" },
 		{ 0xfe534d42, "SMB2" }, { 0x65735546, "FUSE" }, { 0x01021997, "9P" },
-		{ 0x5346414f, "AFS" }, { 0x0bd00bd0, "Lustre" },
+		{ 0x5346414f, "AFS" }, { 0x6b414653, "AFS" }, { 0x0bd00bd0, "Lustre" },
+		{ 0x00c36400, "Ceph" }, { 0x73757245, "Coda" }, { 0x786f4256, "VirtualBox" },
 	};
 	const char *allow = getenv("FSL_ALLOW_NETFS");
 	struct statfs fs;
