@@ -23,7 +23,7 @@
 #include "engine/post.h"
 #include "store/tx.h"
 
-enum { SHOWN = 60 };
+enum { SHOWN = 60, PATH_SHOWN = 160 };
 
 enum phase { BEGIN, COMMAND, INPUT, SENDS, REPORT };
 enum { WAITS, OVER, AGAIN }; /* what a phase says; AGAIN: the next one at once */
@@ -44,7 +44,7 @@ struct step {
 	enum state result;       /* to be reported */
 	enum state outcome;      /* that was */
 	struct str link, passback;
-	char problem[320];       /* the first bad line of an input */
+	char problem[400];       /* the first bad line of an input */
 };
 
 void step_free(struct step *s)
@@ -269,10 +269,10 @@ static void on_problem(void *ctx, const char *file, int64_t line, const struct l
 {
 	struct step *s = ctx;
 
-	(void)file;
 	if (!s->problem[0])
-		snprintf(s->problem, sizeof s->problem, "line %lld:%zu: %s", (long long)line,
-			 why->column, why->text);
+		snprintf(s->problem, sizeof s->problem, "%s, line %lld:%zu: %s",
+			 s->pass.file ? safe_show(span_of(file), PATH_SHOWN) : "what prepare wrote",
+			 (long long)line, why->column, why->text);
 }
 
 static int on_shown(void *ctx, struct db *db, int64_t batch, struct err *e)

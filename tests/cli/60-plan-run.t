@@ -275,8 +275,8 @@ like "$(why nofile)" 'cannot read .*nowhere.jsonl: No such file' "likewise"
 printf '{"custom_id":"a","url":"/v1/x"}\n{"custom_id":"a","url":"/v1/x"}\n' >double.jsonl
 one double batch '{"file":"double.jsonl"}'
 status_is 1 "lines that are bad" fsl-run double
-like "$(passback double work)" 'line 2:14.*was used on line 1' "fail with the place"
-like "$(why double work)" '^line 2:14: .*was used on line 1' "which why tells"
+like "$(passback double work)" 'double.jsonl, line 2:14.*was used on line 1' "fail with the place"
+like "$(why double work)" '^.*, line 2:14: .*was used on line 1' "which why tells"
 one strict batch '{"file":"double.jsonl","max_faild":3}'
 status_is 4 "a member that is not known" fsl-run strict
 like "$(why strict)" 'passthrough.max_faild: is not known' "is named"

@@ -167,7 +167,7 @@ static void batches(void)
 	steps_one(&s, "twice", "batch", "{\"prepare\":[\"sh\",\"-c\",\"cat two.jsonl two.jsonl\"],\"base_url\":\"http://h\",\"key\":\"none\"}");
 	CHECK_INT(claim("twice", true, &t), 1, "lines that are bad");
 	CHECK(work(t) == 1 && step_outcome(t) == STATE_FAILED, "are a failure");
-	CHECK(strstr(passback("twice"), "line 3:"), "with the place (%s)", passback("twice"));
+	CHECK(strstr(passback("twice"), "what prepare wrote, line 3:"), "with the place (%s)", passback("twice"));
 	step_free(t);
 }
 
