@@ -265,7 +265,7 @@ static const struct tool_verb verbs[] = {
 	{ "trigger", SOME, 2, -1, "queue what is not eager", NULL, steer_options, run_steer },
 	{ "why", ANY, 1, -1, "say why products are where they are", NULL, NULL, run_why },
 	{ "ready", "[DATASET]...", 0, -1, "list what waits only for a person", NULL, NULL, run_ready },
-	{ "wait", "DATASET", 1, 1, "wait until it has come to rest", NULL, wait_options, run_wait },
+	{ "wait", "DATASET", 1, 1, "wait until a dataset is at rest", NULL, wait_options, run_wait },
 	{ "history", "DATASET [PRODUCT]", 1, 2, "list every change", NULL, NULL, run_history },
 	{ "delete", "[DATASET]...", 0, -1, "forget datasets", NULL, delete_options, run_delete },
 	{ .run = NULL },

@@ -148,9 +148,11 @@ static int read_array(struct states *s, const char *name, struct span text, stru
 		text.p++;
 		text.n--;
 	}
-	for (; json_each(text, &pos, &ignored, &item); f.index++)
+	for (; json_each(text, &pos, &ignored, &item); f.index++) {
 		if (read_item(s, &f, item, e) < 0)
 			return -1;
+		snprintf(s->v[s->n - 1].place, sizeof s->v->place, "%.8s: [%d]", name, (int)f.index);
+	}
 	fields_finish(&f);
 	return 0;
 }
@@ -171,6 +173,8 @@ static int read_line(struct states *s, const char *name, int64_t line, struct sp
 		text.n--;
 	}
 	int rc = read_item(s, &here, text, e);
+	if (rc == 0)
+		snprintf(s->v[s->n - 1].place, sizeof s->v->place, "%.8s:%lld", name, (long long)line);
 	f->warned = here.warned;
 	return rc;
 }

@@ -20,6 +20,7 @@ struct states_item {
 	struct id run_id;
 	char *link;          /* or NULL */
 	char *passback;      /* compact JSON, or NULL */
+	char place[32];      /* "-:17", "-: [3]": where it stands, for messages; "": an operand */
 };
 
 struct states {

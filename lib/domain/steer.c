@@ -164,12 +164,11 @@ int steer_update(struct steer *s, const char *dataset, const struct states *list
 	if (begin(s, &tx, dataset, "update", e) < 0)
 		return -1;
 	for (int i = 0; i < list->n; i++) {
-		if (product_find(s->db, s->ds.id, list->v[i].product, &p, e) < 0 ||
-		    cascade_row(&s->c, p.id, &r, e) < 0)
-			return -1;
-		int rc = report(s, &r, &list->v[i], e);
+		const struct states_item *v = &list->v[i];
+		int rc = product_find(s->db, s->ds.id, v->product, &p, e) < 0 ||
+			 cascade_row(&s->c, p.id, &r, e) < 0 ? -1 : report(s, &r, v, e);
 		if (rc < 0)
-			return -1;
+			return v->place[0] ? err_wrap(e, "%s", v->place) : -1;
 		if (rc > 0)
 			ids[n++] = p.id;
 	}

@@ -84,7 +84,7 @@ int rest_wait(struct db *db, const char *dataset, int64_t timeout_ms, struct err
 	if (how == NOBODY)
 		log_note("no worker is running, so nothing will end: fsl-run starts one");
 	else if (how == TIMEOUT)
-		log_note("the time is over and work remains");
+		log_note("the time is over and work remains; fletcher-plan why tells what it waits for");
 	else if (status == 4)
 		log_note("%s; fletcher-plan why tells what it waits for", str_z(&verdict));
 	return status;

@@ -182,7 +182,8 @@ static int make_or_find(const char *path, enum db_mode mode, struct stat *st,
 			return err_sys(e, ERR_NOINPUT, "%s: cannot look at the state file", shown(path));
 		if (mode == DB_EXISTING) {
 			err_set(e, ERR_NOTFOUND, "%s: there is no state file", shown(path));
-			return err_hint(e, "fsl-file import makes one; -D FILE or FSL_DB names another");
+			return err_hint(e, "fsl-file import or fletcher-plan publish makes one; -D FILE or "
+					   "FSL_DB names another");
 		}
 		if (mode == DB_CREATE_DIR && make_directory(path, e) < 0)
 			return -1;

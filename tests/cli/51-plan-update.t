@@ -75,6 +75,12 @@ status_is 0 "an object a line" update run - --force <list.jsonl
 printf '%s\n' '{"id":"a","state":"success"}' '{"id":"b","state":"done"}' >bad.jsonl
 status_is 65 "a bad line" update run - <bad.jsonl
 like "$(cat err)" "^fletcher-plan: -:2: state: 'done' is no state of 'b'$" "is named"
+printf '%s\n' '{"id":"a","state":"success"}' '{"id":"z","state":"failed"}' >bad.jsonl
+status_is 5 "a product that is not there" update run - <bad.jsonl
+like "$(cat err)" "^fletcher-plan: -:2: Data product not found for: 'z'$" "has its line"
+jq -sc . bad.jsonl >bad.json
+status_is 5 "in an array" update run - <bad.json
+like "$(cat err)" "^fletcher-plan: -: \[1\]: Data product not found for: 'z'$" "its place"
 status_is 64 "nothing beside -" update run - a=success
 sound "after runs"
 

@@ -74,7 +74,7 @@ sound "after odd plans"
 
 publish rest "a b" "a>b" >/dev/null
 status_is 4 "wait --timeout" fletcher-plan wait --timeout 10ms rest
-is "$(cat err)" "fletcher-plan: the time is over and work remains" "says why"
+is "$(cat err)" "fletcher-plan: the time is over and work remains; fletcher-plan why tells what it waits for" "says why"
 fletcher-plan wait --timeout 20s rest >waited 2>&1 9>&- &
 waiter=$!
 fletcher-plan update rest a=success >/dev/null

@@ -115,6 +115,9 @@ static void batches(void)
 	ROWS_DO(p.raw, "UPDATE data_products SET batch = ?1 WHERE id = ?2", b, plans_row(&p, "graph", "a"));
 	CHECK_STR(batch_of("graph/a"), "1", "DATASET/PRODUCT is its batch");
 	CHECK_STR(batch_of("graph/b"), "the data product 'graph/b' has no batch yet", "if it has one");
+	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'exec' WHERE id = ?1", plans_row(&p, "graph", "b"));
+	CHECK_STR(batch_of("graph/b"), "the data product 'graph/b' is a command, which has no batch",
+		  "or can have one");
 	CHECK_STR(batch_of("graph"), "'graph' is not DATASET/PRODUCT", "without a slash");
 	CHECK_STR(batch_of("nosuch/a"), "there is no dataset 'nosuch'", "an unknown dataset");
 	CHECK_STR(batch_of("graph/x"), "Data product not found for: 'x'", "an unknown product");
