@@ -413,9 +413,10 @@ static int find_node(struct resolving *r, const struct fields *f, bool parent,
 		return -1;
 	if (rc == 0) {
 		name_of_end(end, id, &shown);
-		return fields_error(f, parent ? end->by_name ? "parent" : "parent_id"
-					      : end->by_name ? "child" : "child_id",
-				    e, "Data product not found for: '%s'", shown);
+		fields_error(f, parent ? end->by_name ? "parent" : "parent_id"
+				       : end->by_name ? "child" : "child_id",
+			     e, "Data product not found for: '%s'", shown);
+		return r->stored ? err_hint(e, "it must be in the plan, or stored and not disabled") : -1;
 	}
 	end->node = p->n_products + p->n_outsiders;
 	idmap_put(p->by_id, end->id, &end->node);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/safe.h"
+#include "base/user.h"
 #include "store/side.h"
 
 enum { PARENTS_SHOWN = 3, SHOWN = 40, SAID = 200, URL_SHOWN = 120 };
@@ -85,7 +86,8 @@ static int waiting(struct db *db, const struct dataset *d, const struct product 
 	return 0;
 }
 
-static int queued(struct db *db, const struct product *p, struct str *out, struct err *e)
+static int queued(struct db *db, const struct dataset *d, const struct product *p,
+		  struct str *out, struct err *e)
 {
 	if (p->worker && state_remote(p->compute) && product_has_batch(p))
 		return handover(db, p, out, e);
@@ -96,6 +98,9 @@ static int queued(struct db *db, const struct product *p, struct str *out, struc
 	else if (state_remote(p->compute))
 		str_addf(out, "waits for a worker with --compute %s=URL, or for whoever reports it with"
 			 " fletcher-plan update", p->compute);
+	else if (strcmp(d->user, user_name()) != 0)
+		str_addf(out, "waits for fsl-run of the user '%s', who has published it",
+			 safe_show(span_of(d->user), SHOWN));
 	else if (!side_any_worker(db_side(db)))
 		str_addz(out, "no worker is running");
 	else
@@ -207,7 +212,7 @@ int reason_text(struct db *db, const struct dataset *d, const struct product *p,
 	case STATE_WAITING:
 		return waiting(db, d, p, out, e);
 	case STATE_QUEUED:
-		return queued(db, p, out, e);
+		return queued(db, d, p, out, e);
 	case STATE_RUNNING:
 		return running(db, p, out, e);
 	case STATE_FAILED:

@@ -148,6 +148,11 @@ fletcher-plan publish nokey.json >/dev/null
 status_is 4 "a key that is not found, beside a command that ran: work remains" fsl-run --allow-exec nokey
 status_is 77 "and if nothing else was done: a key" fsl-run --allow-exec nokey
 fletcher-plan disable nokey work >/dev/null
+FSL_USER=somebody fletcher-plan publish --dataset theirs one.json >/dev/null
+status_is 4 "the plan of another user is left to them" fsl-run theirs
+is "$(why theirs work)" "waits for fsl-run of the user 'somebody', who has published it" "and why says so"
+is "$(FSL_USER=somebody fletcher-plan why --columns why theirs)" "no worker is running" "but to them"
+fletcher-plan delete theirs >/dev/null
 fletcher-plan delete idle >/dev/null
 
 # --- a server per step: that of the second is broken until 16 of its answers are out
