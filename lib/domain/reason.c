@@ -19,8 +19,8 @@ static const char *const texts[] = {
 		       " LIMIT ?2",
 	[Q_WORKER] = "SELECT host, pid FROM workers WHERE id = ?1",
 	[Q_BATCH] = "SELECT 'batch_' || lower(hex(uuid)), failed + cancelled + expired, total,"
-		    " base_url, completed, attempts, coalesce(completed_ms, 0)"
-		    " FROM batches WHERE id = ?1",
+		    " base_url, completed, attempts, coalesce(completed_ms, 0),"
+		    " cancelled, expired FROM batches WHERE id = ?1",
 };
 const struct stmt_set reason_sql = { "reason", texts, ARRAY_LEN(texts) };
 
@@ -115,11 +115,24 @@ static int running(struct db *db, const struct product *p, struct str *out, stru
 	return state_remote(p->compute) && product_has_batch(p) ? handover(db, p, out, e) : 0;
 }
 
+static void undone(struct stmt *q, struct str *out)
+{
+	int64_t cancelled = stmt_col_int(q, 7), expired = stmt_col_int(q, 8);
+	char count[NUM_BUF], total[NUM_BUF];
+
+	str_addf(out, "%s of %s requests %s", num_count(stmt_col_int(q, 1), count),
+		 num_count(stmt_col_int(q, 2), total),
+		 cancelled + expired > 0 ? "did not complete" : "failed");
+	if (cancelled > 0)
+		str_addf(out, ", %s cancelled", num_count(cancelled, count));
+	if (expired > 0)
+		str_addf(out, ", %s expired", num_count(expired, count));
+	str_addf(out, ": fsl-batch errors %.20s", safe_show(stmt_col(q, 0), SHOWN));
+}
+
 /* Its batch, if that is what failed: 1; 0: it is not. */
 static int failed_batch(struct db *db, const struct product *p, struct str *out, struct err *e)
 {
-	char count[NUM_BUF], total[NUM_BUF];
-
 	if (!product_has_batch(p))
 		return 0;
 	STMT(q, db, &reason_sql, Q_BATCH);
@@ -131,9 +144,7 @@ static int failed_batch(struct db *db, const struct product *p, struct str *out,
 		str_addf(out, "could not be handed over to %s: fsl-batch errors %.20s",
 			 safe_show(stmt_col(&q, 3), URL_SHOWN), safe_show(stmt_col(&q, 0), SHOWN));
 	else
-		str_addf(out, "%s of %s requests failed: fsl-batch errors %.20s",
-			 num_count(stmt_col_int(&q, 1), count), num_count(stmt_col_int(&q, 2), total),
-			 safe_show(stmt_col(&q, 0), SHOWN));
+		undone(&q, out);
 	return 1;
 }
 

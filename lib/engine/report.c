@@ -161,6 +161,12 @@ static const char *condition(const struct run_summary *s)
 	return "";
 }
 
+/* Was it told to stop?  Then the rest waits for nothing else. */
+static bool was_stopped(const struct run_summary *s)
+{
+	return s->signal || strncmp(s->reason, "max_", 4) == 0;
+}
+
 void report_next(const struct report *r, const struct run_summary *s, struct str *out)
 {
 	const char *batch = s->ledger.block_what;
@@ -168,7 +174,7 @@ void report_next(const struct report *r, const struct run_summary *s, struct str
 	if (is(s, "all_failing") && left_alone(s))
 		str_addf(out, "fsl-batch errors %s shows them, fsl-batch retry %s sends them once more; "
 			 "with --no-guard the others are sent, too", batch, batch);
-	else if (r->remaining > 0 || left_alone(s))
+	else if (r->remaining > 0 || left_alone(s) || (s->plans.queued > 0 && was_stopped(s)))
 		str_addf(out, "%sthe same command%s goes on with what is left", condition(s),
 			 r->anew ? " without --new" : "");
 }
@@ -192,7 +198,7 @@ void report_tell(const struct report *r, const struct run_summary *s, int status
 	else if (r->failed > s->plans.spared && !is(s, "all_failing"))
 		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
 			 "those once more");
-	if (s->plans.waits && !s->plans.dataset)
+	if (s->plans.waits && !s->plans.dataset && !was_stopped(s))
 		log_note("hint: fletcher-plan why %s says what holds back the rest", s->plans.waits);
 	if (next.n > 0)
 		log_note("hint: %s", str_z(&next));

@@ -386,8 +386,8 @@ static int watch_batch(struct step *s, struct err *e)
 		BUG("max_failed: %s", e->msg);
 	if (b.status != BATCH_FAILED && look.bad <= may)
 		return report(s, STATE_SUCCESS);
-	log_warn("%s failed: %s of %s requests did", s->work.label, num_count(look.bad, bad),
-		 num_count(look.total, total));
+	log_warn("%s failed: %s of %s requests did not complete", s->work.label,
+		 num_count(look.bad, bad), num_count(look.total, total));
 	return report(s, STATE_FAILED);
 }
 

@@ -120,6 +120,10 @@ int main(void)
 	ROWS_DO(p.raw, "UPDATE batches SET failed = 3, completed = 0 WHERE id = ?1", batch);
 	ROWS_DO(p.raw, "UPDATE data_products SET compute = 'batch' WHERE name = 'a'");
 	CHECK_STR(why("a"), "3 of 3 requests failed: fsl-batch errors batch_abcdef01234567", "what failed here");
+	ROWS_DO(p.raw, "UPDATE batches SET failed = 1, cancelled = 2 WHERE id = ?1", batch);
+	CHECK_STR(why("a"), "3 of 3 requests did not complete, 2 cancelled: fsl-batch errors batch_abcdef01234567",
+		  "what somebody cancelled");
+	ROWS_DO(p.raw, "UPDATE batches SET failed = 3, cancelled = 0 WHERE id = ?1", batch);
 	rows_must(plans_do(&p, "disable", "plan", "c") == 0 && steer_pause(&p.s, "plan", true, &p.e) == 1,
 		  "disable", p.e.msg);
 	CHECK_STR(why("k"), "waits for a (failed), b (running), f (queued) and 1 more", "not the disabled");

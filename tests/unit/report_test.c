@@ -193,7 +193,11 @@ static void test_words(void)
 	struct run_summary s = { .reason = "drained" };
 
 	says(&done, &s, "", "");
-	s.reason = "signal";
+	s.plans.queued = 1;
+	says(&done, &s, "", "");
+	s.reason = "max_time";
+	says(&done, &s, "", "stopped by --max-time; the same command goes on with what is left");
+	s = (struct run_summary){ .reason = "signal" };
 	says(&left, &s, "", "the same command goes on with what is left");
 	says(&anew, &s, "", "the same command without --new goes on with what is left");
 	for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
