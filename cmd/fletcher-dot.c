@@ -210,13 +210,14 @@ static int load(const struct tool *t, const char *type, struct err *e)
 	struct stat st;
 	bool file = strcmp(operand, "-") == 0 || (stat(operand, &st) == 0 && !S_ISDIR(st.st_mode));
 
+	if (!file && (asked.dataset || asked.sets.n > 0))
+		return err_set(e, ERR_USAGE, "--dataset and --set want a plan file, not a stored dataset");
 	if ((!file || access(t->db, F_OK) == 0) && !(db = db_open(t->db, DB_EXISTING, e)))
 		return -1;
 	if (file)
 		return load_plan(operand, e);
-	if (graphload_dataset(db, operand, clock_wall_ms(), &graph, e) < 0)
-		return -1;
-	return strcmp(type, "html") != 0 ? 0 : planjson_read(db, operand, PLANJSON_FILE, &plan_text, e);
+	return graphload_dataset(db, operand, clock_wall_ms(), &graph, e) < 0 ? -1 : strcmp(type, "html")
+	       ? 0 : planjson_read(db, operand, PLANJSON_FILE, &plan_text, e);
 }
 
 static int write_picture(const char *type, bool progress, struct err *e)

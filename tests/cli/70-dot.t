@@ -137,6 +137,8 @@ status_is 69 "a type that nobody can write" fletcher-dot -T nonsense papers
 like "$(cat err)" "cannot write 'nonsense' here; what works: dot html json mermaid svg tree .* png" "lists those that work"
 status_is 69 "a suffix that is none" fletcher-dot -o x.nonsense papers
 ok "leaves no file" [ ! -e x.nonsense ]
+status_is 64 "--set without a plan file" fletcher-dot --set day=1 papers
+like "$(cat err)" 'want a plan file, not a stored dataset' "is not passed over"
 status_is 69 "a layout that is not there" fletcher-dot -K nonsense -T svg papers
 mkdir plugins
 export GVBINDIR="$PWD/plugins"
