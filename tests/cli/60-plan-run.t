@@ -95,6 +95,7 @@ like "$(cat err)" '1 success, 1 failed, 0 left \(spoilt/summarize\)' "so does th
 like "$(cat err)" 'hint: fletcher-plan why spoilt' "with a hint"
 like "$(why spoilt summarize)" '1 of 12 requests failed: fsl-batch errors batch_' "why says why"
 status_is 3 "a run that can do nothing about it says so again" fsl-run --allow-exec spoilt
+like "$(cat err)" 'hint: fletcher-plan why spoilt says why' "and where to look"
 is "$(stats BAD .requests)" 24 "and sends nothing"
 fletcher-plan retry spoilt >/dev/null
 status_is 0 "retry, and a second run finishes it" fsl-run --allow-exec spoilt
