@@ -126,6 +126,17 @@ status_is 3 "without it the rest is sent" fsl-run --allow-exec small
 one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
 status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
 
+# --- what was written
+
+one writes exec '{"argv":["printf","a\\nb"]}'
+status_is 5 "output of what has not run" fletcher-plan output writes work
+fsl-run --allow-exec writes
+is "$(fletcher-plan output writes work | od -An -c | tr -d ' ')" 'a\nb' "output is what a command wrote, byte for byte"
+status_is 5 "a batch has none" fletcher-plan output papers extract
+like "$(cat err)" 'hint: fsl-batch results DATASET/PRODUCT' "but answers"
+status_is 5 "a command has no batch" fsl-batch results writes/work
+like "$(cat err)" 'hint: fletcher-plan output' "but an output"
+
 # --- what was cleared, or cannot go on
 
 server_start SLOW --mode echo --rule 'nth=1-12 => sleep=30000'
