@@ -1,5 +1,4 @@
 /* fletcher-plan: plans, their data products and how they stand. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,6 +11,7 @@
 #include "domain/overview.h"
 #include "domain/planjson.h"
 #include "domain/planrows.h"
+#include "domain/produce.h"
 #include "domain/publish.h"
 #include "domain/search.h"
 #include "domain/steer.h"
@@ -223,6 +223,14 @@ static int run_history(struct tool *t, struct err *e)
 	       end(planrows_history(&rows, t->operands[0], t->n_operands > 1 ? t->operands[1] : NULL, e), e);
 }
 
+static int run_output(struct tool *t, struct err *e)
+{
+	struct str body CLEANUP(str_release) = STR_INIT;
+	return open_db(t, DB_EXISTING, e) < 0 ||
+	       produce_output(db, t->operands[0], t->operands[1], &body, e) < 0 ? -1 :
+	       tool_print(str_span(&body), e);
+}
+
 static int run_wait(struct tool *t, struct err *e)
 {
 	return open_db(t, DB_EXISTING, e) < 0 ? -1 : rest_wait(db, t->operands[0], timeout_ms, e);
@@ -266,26 +274,19 @@ static const struct tool_verb verbs[] = {
 	{ "why", ANY, 1, -1, "say why products are where they are", NULL, NULL, run_why },
 	{ "ready", "[DATASET]...", 0, -1, "list what waits only for a person", NULL, NULL, run_ready },
 	{ "wait", "DATASET", 1, 1, "wait until a dataset is at rest", NULL, wait_options, run_wait },
+	{ "output", "DATASET PRODUCT", 2, 2, "write what its command has written", NULL, NULL, run_output },
 	{ "history", "DATASET [PRODUCT]", 1, 2, "list every change", NULL, NULL, run_history },
 	{ "delete", "[DATASET]...", 0, -1, "forget datasets", NULL, delete_options, run_delete },
 	{ .run = NULL },
 };
 
-static const char *libraries(void)
-{
-	static char text[32];
-	snprintf(text, sizeof(text), "SQLite %s", db_library());
-	return text;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct tool_program program = {
 		"fletcher-plan", "keep plans of data products and trigger what is ready", .verbs = verbs,
-		.libraries = libraries,
+		.libraries = db_about,
 		.examples = "fletcher-plan publish --dataset papers plan.json && fletcher-plan show papers\n"
-			    "fletcher-plan update papers extract=success\n"
-			    "fletcher-plan retry papers\n",
+			    "fletcher-plan update papers extract=success\nfletcher-plan retry papers\n",
 	};
 	asked.by = publish.by = user_name();
 	int status = tool_main(&program, argc, argv);

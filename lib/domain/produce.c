@@ -1,12 +1,17 @@
 #include "domain/produce.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/safe.h"
 #include "domain/passthrough.h"
+#include "domain/product.h"
 #include "domain/state.h"
 #include "store/tx.h"
+
+enum { SHOWN = 60 };
 
 enum { Q_LOOK, Q_SENDS, Q_STORE, Q_READ, Q_LEFT, Q_READY, Q_REPORTED, Q_ANSWER, Q_MAY };
 static const char *const texts[] = {
@@ -153,4 +158,24 @@ int produce_may_fail(struct db *db, int64_t batch, int64_t *bad, int64_t *may, s
 	/* It was fine when the batch was made; one that was published since may not be. */
 	return passthrough_parse("batch", stmt_col(&q, 0), ".", &v, &ignored) == 0 &&
 	       num_portion(v.max_failed, stmt_col_int(&q, 1), may, &ignored) == 0;
+}
+
+int produce_output(struct db *db, const char *dataset, const char *product, struct str *body,
+		   struct err *e)
+{
+	struct dataset d CLEANUP(dataset_release) = DATASET_INIT;
+	struct product p CLEANUP(product_release) = PRODUCT_INIT;
+
+	if (dataset_find(db, dataset, &d, e) < 0 || product_find(db, d.id, product, &p, e) < 0)
+		return -1;
+	const char *shown = safe_show(span_of(product), SHOWN);
+	if (strcmp(p.compute, "exec") != 0) {
+		err_set(e, ERR_NOTFOUND, "'%s' is no command, so it has written nothing", shown);
+		return err_hint(e, "fsl-batch results DATASET/PRODUCT writes the answers of a batch");
+	}
+	int rc = produce_read(db, p.id, body, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	err_set(e, ERR_NOTFOUND, "'%s' has no output: its last run is not a success", shown);
+	return err_hint(e, "fletcher-plan why says how it stands");
 }

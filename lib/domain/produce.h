@@ -42,6 +42,10 @@ int produce_store(struct db *db, int64_t product, struct id run_id, struct span 
 /* Appends it; 1, 0: there is none of the product's last run. */
 int produce_read(struct db *db, int64_t product, struct str *body, struct err *e) MUST_CHECK;
 
+/* The same of an operand; ERR_NOTFOUND if it has none, or is no command. */
+int produce_output(struct db *db, const char *dataset, const char *product, struct str *body,
+		   struct err *e) MUST_CHECK;
+
 /* Has the platform of a remote product reported this run, before a worker did? */
 int produce_reported(struct db *db, int64_t product, struct id run_id, struct err *e) MUST_CHECK;
 

@@ -294,9 +294,10 @@ int64_t product_batch(struct db *db, const char *operand, struct err *e)
 	char *dataset CLEANUP(mem_cleanup) = mem_copy(operand, (size_t)(slash - operand));
 	if (dataset_find(db, dataset, &d, e) < 0 || product_find(db, d.id, slash + 1, &p, e) < 0)
 		return -1;
-	if (p.batch == 0 && strcmp(p.compute, "exec") == 0)
-		return err_set(e, ERR_NOTFOUND, "the data product '%s' is a command, which has no batch",
-			       shown);
+	if (p.batch == 0 && strcmp(p.compute, "exec") == 0) {
+		err_set(e, ERR_NOTFOUND, "the data product '%s' is a command, which has no batch", shown);
+		return err_hint(e, "fletcher-plan output writes what it has written");
+	}
 	if (p.batch == 0)
 		return err_set(e, ERR_NOTFOUND, "the data product '%s' has no batch yet", shown);
 	return batch_get(db, p.batch, &b, e) < 0 ? -1 : p.batch;

@@ -84,8 +84,11 @@ int plansum_left(struct plansum *s, struct db *db, const int64_t *datasets, int 
 		if (left < 0)
 			return -1;
 		s->queued += left;
+		const char *name = safe_show(span_of(dataset_label(&d, label)), SHOWN);
 		if (left > 0 && !s->waits)
-			s->waits = mem_strdup(safe_show(span_of(dataset_label(&d, label)), SHOWN));
+			s->waits = mem_strdup(name);
+		if (datasets && d.count[STATE_FAILED] > 0 && !s->dataset)
+			s->dataset = mem_strdup(name);
 		if (datasets) {
 			s->success += d.count[STATE_SUCCESS];
 			s->failed += d.count[STATE_FAILED];

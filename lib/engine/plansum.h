@@ -18,7 +18,8 @@ struct plansum {
 				  * and in those of runs that somebody has ended (clear, disable) */
 	struct str names;        /* "papers/judge, papers/load": the first that have failed */
 	int n_names;
-	char *dataset;           /* of the first of them, or NULL */
+	char *dataset;           /* of the first of them, else one that was named and has failed
+				  * ones of before; or NULL */
 	char *waits;             /* the first dataset in which something is queued, or NULL */
 	int64_t *batches;        /* whose failures are spared */
 	int n_batches;

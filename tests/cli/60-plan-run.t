@@ -95,6 +95,7 @@ like "$(cat err)" '1 success, 1 failed, 0 left \(spoilt/summarize\)' "so does th
 like "$(cat err)" 'hint: fletcher-plan why spoilt' "with a hint"
 like "$(why spoilt summarize)" '1 of 12 requests failed: fsl-batch errors batch_' "why says why"
 status_is 3 "a run that can do nothing about it says so again" fsl-run --allow-exec spoilt
+like "$(cat err)" 'hint: fletcher-plan why spoilt says why' "and where to look"
 is "$(stats BAD .requests)" 24 "and sends nothing"
 fletcher-plan retry spoilt >/dev/null
 status_is 0 "retry, and a second run finishes it" fsl-run --allow-exec spoilt
@@ -103,7 +104,7 @@ is "$(paths bad.log | uniq -d)" "/v1/summarize/p5" "what was completed is not se
 is "$(fsl-batch results spoilt/judge | wc -l)" 12 "and the next step has all lines"
 is "$(states papers)" "extract=success judge=success summarize=success" "another dataset is left alone"
 
-server_start HALF --mode echo --rule 'path=/v1/summarize/p5 => status=400'
+server_start HALF --mode echo --latency 20 --rule 'path=/v1/summarize/p5 => status=400'
 jq '.data_products[1].passthrough.max_failed = "10%"' plans/bad.json |
 	sed "s,$BAD_URL,$HALF_URL," >plans/half.json
 fletcher-plan publish --dataset half plans/half.json >/dev/null
@@ -124,6 +125,17 @@ is "$(tail -n 1 out | jq -c '[.reason, .failed]')" '["max_failed",1]' "it stops 
 status_is 3 "without it the rest is sent" fsl-run --allow-exec small
 one gone batch "{\"file\": \"$PWD/plans/pages.jsonl\", \"base_url\": \"http://127.0.0.1:9\", \"key\": \"none\", \"retries\": 0}"
 status_is 1 "all failed: exit 1" fsl-run --no-hold --no-guard gone
+
+# --- what was written
+
+one writes exec '{"argv":["printf","a\\nb"]}'
+status_is 5 "output of what has not run" fletcher-plan output writes work
+fsl-run --allow-exec writes
+is "$(fletcher-plan output writes work | od -An -c | tr -d ' ')" 'a\nb' "output is what a command wrote, byte for byte"
+status_is 5 "a batch has none" fletcher-plan output papers extract
+like "$(cat err)" 'hint: fsl-batch results DATASET/PRODUCT' "but answers"
+status_is 5 "a command has no batch" fsl-batch results writes/work
+like "$(cat err)" 'hint: fletcher-plan output' "but an output"
 
 # --- what was cleared, or cannot go on
 

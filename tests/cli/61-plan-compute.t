@@ -279,9 +279,9 @@ wrong() {
 wrong "no URL" 'must be cams=URL or dbxaas=URL' --compute cams
 wrong "an unknown compute" 'must be cams=URL or dbxaas=URL' --compute spark=http://h/
 wrong "one of our own" 'must be cams=URL or dbxaas=URL' --compute batch=http://h/
-wrong "an empty URL" 'the URL of cams must not be empty' --compute cams=
+wrong "an empty URL" 'the URL of cams must start with http' --compute cams=
 wrong "a path" 'the URL of cams must start with http' --compute cams=/jobs
-wrong "another scheme" 'the URL of cams must be' --compute cams=ftp://h/
+wrong "another scheme" 'the URL of cams must start with http' --compute cams=ftp://h/
 wrong "a password in the URL" 'must not hold a user or a password' --compute cams=http://u:p@h/
 wrong "a secret in the URL" 'holds a secret' --compute "cams=http://h/?api_key=x"
 wrong "a compute twice" 'cams is given twice' --compute cams=http://h/ --compute cams=http://g/

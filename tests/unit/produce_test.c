@@ -23,11 +23,15 @@ static void runs(void)
 	CHECK_INT(produce_store(s.p.db, work, run, SPAN_LIT("a\0b"), &e), 1, "that of the run is");
 	CHECK_INT(produce_read(s.p.db, work, &body, &e), 1, "and can be read");
 	CHECK(body.n == 3 && memcmp(body.p, "a\0b", 3) == 0, "byte for byte");
+	struct str all CLEANUP(str_release) = STR_INIT;
+	CHECK_INT(produce_output(s.p.db, "runs", "work", &all, &e), 0, "people may have it");
+	CHECK(span_eq(str_span(&all), str_span(&body)), "the same");
 	CHECK_INT(produce_store(s.p.db, work, run, SPAN_NONE, &e), 1, "an empty one is one");
 	CHECK_INT(lease_release(s.p.db, work, run, &e), 1, "given back");
 	CHECK_INT(produce_look(s.p.db, work, run, &look, &e), 0, "the run is over");
 	run = steps_claim(&s, work);
 	CHECK_INT(produce_read(s.p.db, work, &body, &e), 0, "the output of an earlier run is none");
+	CHECK(produce_output(s.p.db, "runs", "work", &all, &e) < 0 && e.code == ERR_NOTFOUND, "which is said");
 	CHECK_INT(plans_do(&s.p, "clear", "runs", "work"), 0, "cleared");
 	CHECK_INT(produce_look(s.p.db, work, run, &look, &e), 0, "the run is over");
 	CHECK_INT(produce_store(s.p.db, work, run, SPAN_LIT("late"), &e), 0, "its output comes too late");
