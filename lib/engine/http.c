@@ -5,6 +5,7 @@
 #include <string.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -17,7 +18,10 @@
 
 _Static_assert(WIRE_PAUSE == CURL_WRITEFUNC_PAUSE, "wire.h does not know libcurl");
 
-enum { LANE_SLOTS = 128, TICK_MS = 50, EVENTS = 256 };
+enum {
+	LANE_SLOTS = 128, TICK_MS = 50, EVENTS = 256,
+	LANE_FILES = 2, OTHER_FILES = 64, /* that are open beside the connections */
+};
 
 struct lane {
 	struct http *http;
@@ -186,9 +190,29 @@ static int new_slot(struct http *h, struct slot *s, const struct http_options *o
 	return 0;
 }
 
+static int lanes_of(int slots)
+{
+	return (slots + LANE_SLOTS - 1) / LANE_SLOTS;
+}
+
+/* With too few of them connections would fail as if the server were down. */
+static int check_files(int jobs, struct err *e)
+{
+	struct rlimit files;
+	int more = LANE_FILES * lanes_of(jobs * 2) + OTHER_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= (rlim_t)(jobs + more))
+		return 0;
+	err_set(e, ERR_CONFIG, "%d requests at a time need %d open files, and the system allows "
+		"%llu", jobs, jobs + more, (unsigned long long)files.rlim_cur);
+	return err_hint(e, "fewer with -j N, or more files with ulimit -n (LimitNOFILE= of systemd)");
+}
+
 struct http *http_new(const struct http_options *o, http_done_fn *done, void *ctx,
 		      struct err *e)
 {
+	if (check_files(o->jobs, e) < 0)
+		return NULL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		err_set(e, ERR_INTERNAL, "libcurl cannot be used");
 		return NULL;
@@ -201,7 +225,7 @@ struct http *http_new(const struct http_options *o, http_done_fn *done, void *ct
 	h->pool.most = INT64_MAX;
 	str_addf(&h->agent, "User-Agent: %s", o->user_agent);
 	h->n_slots = o->jobs * 2;
-	h->n_lanes = (h->n_slots + LANE_SLOTS - 1) / LANE_SLOTS;
+	h->n_lanes = lanes_of(h->n_slots);
 	h->lanes = mem_alloc((size_t)h->n_lanes * sizeof *h->lanes);
 	h->slots = mem_alloc((size_t)h->n_slots * sizeof *h->slots);
 	int rc = h->poller ? 0 : -1;

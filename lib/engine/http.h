@@ -77,6 +77,7 @@ struct http_call {
 	char message[200];              /* why it failed, safe to print */
 	int64_t took_ms;
 	bool sent;                      /* bytes of it may have left */
+	bool stale;                     /* HTTP_RECV: a kept-alive connection had died */
 	bool event_stream;              /* its Content-Type is text/event-stream */
 	/* Internal. */
 	int slot;
@@ -91,6 +92,8 @@ struct http_options {
 			       * cannot */
 };
 
+/* http_new(): ERR_CONFIG if the process may not have as many open files as so many
+ * connections need. */
 struct http;
 /* Called once per call, from http_wait(). */
 typedef void http_done_fn(void *ctx, struct http_call *call);

@@ -1,6 +1,8 @@
 #include "engine/http.h"
 
 #include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -415,6 +417,20 @@ static void options(const char *log)
 	p = probe_once(h, "GET", url, "/", NULL, SPAN_NONE);
 	CHECK_INT(p->call.code, HTTP_CERTIFICATE, "--cacert that is not there: %s", p->call.message);
 	http_free(h);
+	struct rlimit was, few;
+	getrlimit(RLIMIT_NOFILE, &was);
+	few = was;
+	few.rlim_cur = 200;
+	setrlimit(RLIMIT_NOFILE, &few);
+	o = (struct http_options){ .jobs = 200, .user_agent = "unit/1", .proxy = "" };
+	CHECK(!http_new(&o, probe_done, &ended, &probe_err) && probe_err.code == ERR_CONFIG &&
+	      strstr(probe_err.msg, "200 requests at a time need 272 open files, and the system allows 200"),
+	      "more connections than files may be open: %s", probe_err.msg);
+	o.jobs = 100;
+	h = http_new(&o, probe_done, &ended, &probe_err);
+	CHECK(h != NULL, "fewer are fine");
+	http_free(h);
+	setrlimit(RLIMIT_NOFILE, &was);
 	CHECK(strncmp(http_library(), "libcurl ", 8) == 0, "%s", http_library());
 	CHECK_INT(unit_child(no_slot, NULL, 0), SIGABRT, "more calls than slots are a BUG");
 }
