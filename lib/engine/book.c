@@ -138,6 +138,8 @@ static void review(struct book *b, struct job *j, const struct limiter_bucket *b
 		.batch = j->target->batch, .bucket = bucket->row.id, .origin = bucket->origin,
 		.code = job_code(j), .status = job_status(j), .success = ok,
 		.final = j->decision.verdict == VERDICT_FAILED && !j->race,
+		.tries = j->req.counted + 1, .spent = j->decision.exhausted && !j->race,
+		.stale = j->call.stale,
 		.key = j->keyed, .quota = j->quota, .message = str_z(&j->message),
 	};
 	if (health_review(b->scene.health, &f, b->scene.mono_ms) && !j->decision.interrupted) {

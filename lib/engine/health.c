@@ -15,6 +15,7 @@ struct mark {
 	enum kind kind;
 	int64_t id;
 	int silent, errors;      /* of an origin: in a row */
+	bool answered;           /* it has, whatever */
 	int refused;             /* of a bucket: in a row */
 	int failed;              /* of a batch: in the same way, from its first */
 	int status;              /* and this way */
@@ -130,20 +131,27 @@ static bool review_origin(struct health *h, struct mark *m, const struct health_
 {
 	bool answered = f->code == HTTP_ANSWERED || f->code == HTTP_TOO_LARGE;
 	bool silent = f->code == HTTP_CONNECT || f->code == HTTP_DNS || f->code == HTTP_TLS;
+	bool broke = (f->code == HTTP_RECV || f->code == HTTP_SEND) && f->status == 0 &&
+		     f->tries == 1 && !f->stale;
 	bool throttled = answered && (f->status == 429 || f->status == 529);
 	bool error = answered && f->status >= 500 && !throttled;
 
 	if (h->o.no_hold)
 		return false;
-	if (answered)
+	if (answered || f->status > 0) { /* also what broke off behind its head */
 		m->silent = 0;
+		m->answered = true;
+	}
 	/* Throttling says nothing about a server's health, but to who has asked
 	 * whether it is there. */
 	if (answered && !error && (!throttled || m->probing))
 		lift(h, m);
-	m->silent += silent;
+	m->silent += silent || broke;
 	m->errors += error;
-	if (!m->reason && (m->silent >= HEALTH_SILENT || m->errors >= HEALTH_ERRORS)) {
+	/* The last few requests of a batch would have failed before there are 20.  Who
+	 * wants no retries wants to know at once. */
+	bool last = silent && m->answered && f->spent && f->tries > 1 && m->silent >= HEALTH_LAST;
+	if (!m->reason && (m->silent >= HEALTH_SILENT || m->errors >= HEALTH_ERRORS || last)) {
 		block(h, m, "host_down", f->message, HEALTH_PROBE_MS, now_ms);
 		return true;
 	}
@@ -210,7 +218,7 @@ bool health_review(struct health *h, const struct health_facts *f, int64_t now_m
 	if (f->success) {
 		for (int i = 0; i < KINDS; i++)
 			lift(h, w.m[i]);
-		w.m[BATCH]->trusted = true;
+		w.m[BATCH]->trusted = w.m[ORIGIN]->answered = true;
 		return false;
 	}
 	/* All three learn of it; the guard only of what would end the request. */

@@ -5,9 +5,16 @@
  *            key: after 10 in a row without a success.  The bucket (origin, key
  *            and model) is left alone; what comes back stays pending.
  *   hold     no answer (connect, DNS, TLS) on the last 20 attempts of an
- *            origin, or 50 answers in a row of 5xx, no success between: the
- *            origin is held, a probe is sent after 1, 2, 4 … 60 s, and what
- *            fails meanwhile stays pending and loses no attempt.  After
+ *            origin, or on the last two if it has answered before and a request
+ *            would fail by the second; or 50 answers in a row of 5xx, no
+ *            success between: the origin is held, a probe is sent after 1, 2,
+ *            4 … 60 s, and what fails meanwhile stays pending and loses no
+ *            attempt.  (Of a few requests to a server that never
+ *            was there each fails: its name may be wrong.)  A
+ *            connection that was accepted and broke before a byte of the answer
+ *            (so does a proxy whose server is down) is no answer on the first
+ *            attempt of a request, but not on later ones: of a few requests
+ *            that crash their server each fails in the end.  After
  *            give_up_ms it is given up for this run.  Any answer but a 5xx
  *            ends it; of 429 and 529, which say nothing else about a server,
  *            that of the probe.
@@ -28,7 +35,7 @@
 #include "engine/http.h"
 
 enum {
-	HEALTH_SILENT = 20, HEALTH_ERRORS = 50, HEALTH_REFUSED = 10, HEALTH_GUARD = 20,
+	HEALTH_SILENT = 20, HEALTH_LAST = 2, HEALTH_ERRORS = 50, HEALTH_REFUSED = 10, HEALTH_GUARD = 20,
 	HEALTH_PROBE_MS = 1000, HEALTH_PROBE_MAX_MS = 60000,
 	HEALTH_RETRY_MS = 600000,  /* with retry: a breaker lets one through after that */
 	HEALTH_MESSAGE = 240,
@@ -51,6 +58,9 @@ struct health_facts {
 	enum http_code code;
 	int status;           /* 0: no answer */
 	bool success, final;  /* final: it would end the request */
+	int64_t tries;        /* attempts of the request that count, with this one */
+	bool spent;           /* it has no more */
+	bool stale;           /* HTTP_RECV: a kept-alive connection had died */
 	bool key, quota;      /* a key was sent; the body says insufficient_quota */
 	const char *message;  /* of the server, safe to print */
 };

@@ -31,7 +31,7 @@ void wire_start(struct wire *w, struct http_call *call, int64_t now_us)
 	call->retry_after_ms = -1;
 	call->hold_ms = 0;
 	call->took_ms = 0;
-	call->sent = false;
+	call->sent = call->stale = false;
 	call->event_stream = false;
 }
 
@@ -443,7 +443,8 @@ void wire_end(struct wire *w, enum http_code code, int status, const char *redir
 	call->status = status;
 	call->took_ms = (clock_mono_us() - w->start_us) / 1000;
 	call->sent = w->sends > 0;
-	if (w->sends > 1 || !error)
+	call->stale = w->sends > 1 || !error;
+	if (call->stale)
 		say(call, "the kept-alive connection died before the answer");
 	else if (call->code == HTTP_TOO_LARGE)
 		say(call, "the answer is larger than %lld bytes",

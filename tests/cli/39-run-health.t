@@ -97,6 +97,39 @@ ok "20 attempts, and what was in flight or about to be, were made without" in_ra
 is "$(stats REFUSED .requests)" 60 "each was sent once"
 sound "connection refused"
 
+# --- it goes away when less than 20 requests are left
+
+fresh tail
+server TAIL --latency 5 --rule 'nth=3 => exit'
+models 4 a >tail.jsonl
+fsl-run --json -j 1 --retries 2 --retry-delay 1ms -i tail.jsonl -o tail.out --base-url "$url" \
+	>tail.sum 2>tail.said &
+pid=$!
+ok "the last requests of a batch have no answer any more: the server is held" \
+	eventually says tail.said 'it is held'
+is "$(sql 'SELECT pending + processing, failed FROM batches')" "2|0" "none of them has failed"
+server_start TAIL --port "$TAIL_PORT" --latency 5 --log tail.log
+wait $pid
+is "$? $(ended tail)" "0 drained 0 4 0 0" "it is back: all are completed"
+sound "the last few"
+
+fresh wrong
+server_start WRONG
+server_stop WRONG
+models 2 a >wrong.jsonl
+send wrong --retries 2 --retry-delay 1ms
+is "$? $(ended wrong)" "1 drained 1 0 2 0" "a few requests to a server that never answered: they fail"
+
+# --- a connection that is taken and broken at once
+
+fresh broken
+server BROKEN --latency 5 --rule 'any,limit=22 => drop'
+models 90 a >broken.jsonl
+send broken -j 4 --retries 1 --retry-delay 2s
+is "$? $(ended broken)" "0 drained 0 90 0 0" "a proxy whose server is down for a while: nothing fails"
+like "$(cat broken.said)" "$url does not answer well .*: it is held" "it is held"
+sound "broken connections"
+
 # --- a name that does not resolve
 
 fresh names

@@ -130,7 +130,85 @@ static void silence(void)
 		fresh(PLAIN);
 		CHECK(review(none(others[i]), 200) == 0 && room() == INT32_MAX,
 		      "%s is no silence, however often", http_code_text(others[i]));
+		fresh(PLAIN);
+		struct health_facts f = none(others[i]);
+		review(none(HTTP_CONNECT), 19);
+		review(f, 1);
+		CHECK(review(none(HTTP_CONNECT), 1) == 1 && room() == 0, "nor is it an answer");
+		fresh(PLAIN);
+		review(none(HTTP_CONNECT), 19);
+		f.status = 200;
+		review(f, 1);
+		CHECK(review(none(HTTP_CONNECT), 19) == 0 && room() == INT32_MAX,
+		      "but if it broke off behind the head of one");
 	}
+}
+
+/* A server behind a proxy: connections are taken, and broken at once. */
+static void broken(void)
+{
+	struct health_facts f = none(HTTP_RECV);
+
+	fresh(PLAIN);
+	f.tries = 1;
+	CHECK_INT(review(f, 20), 1, "20 first attempts in a row that break before the answer: held");
+	CHECK_STR(reason(), "host_down", "by that name");
+	fresh(PLAIN);
+	f.code = HTTP_SEND;
+	CHECK(review(f, 20) == 1 && room() == 0, "also while the request is sent");
+	fresh(PLAIN);
+	f.tries = 2;
+	CHECK(review(f, 100) == 0 && room() == INT32_MAX,
+	      "later attempts do not count: they may be those of a few that crash their server");
+	fresh(PLAIN);
+	f.tries = 1;
+	f.status = 200;
+	CHECK(review(f, 100) == 0 && room() == INT32_MAX, "nor where an answer had begun");
+	fresh(PLAIN);
+	f.status = 0;
+	f.code = HTTP_RECV;
+	f.stale = true;
+	CHECK(review(f, 100) == 0 && room() == INT32_MAX,
+	      "nor connections that died while nobody used them");
+}
+
+/* Fewer requests than it takes for 20 attempts. */
+static void few(void)
+{
+	struct health_facts f = none(HTTP_CONNECT);
+
+	fresh(PLAIN);
+	review(answer(200), 1);
+	for (f.tries = 1; f.tries < 6; f.tries++)
+		CHECK_INT(review(f, 1), 0, "attempt %d of 6 counts as ever", (int)f.tries);
+	f.spent = f.final = true;
+	CHECK_INT(review(f, 1), 1, "without an answer the last one does not end the request");
+	CHECK(room() == 0 && strcmp(reason(), "host_down") == 0, "the origin is held");
+	probe();
+	CHECK_INT(review(f, 1), 1, "till it answers");
+	probe();
+	review(answer(200), 1);
+	CHECK_INT(room(), INT32_MAX, "then all may start");
+	fresh(PLAIN);
+	CHECK_INT(review(f, 6), 0, "a server that has never answered: it fails");
+	fresh(PLAIN);
+	review(f, 1);
+	review(answer(500), 1);
+	CHECK_INT(review(f, 1), 0, "an answer to others between: it fails");
+	CHECK_INT(review(f, 1), 1, "the next one in a row does not");
+	fresh(PLAIN);
+	review(answer(404), 1);
+	f.code = HTTP_TIMEOUT;
+	CHECK_INT(review(f, 6), 0, "and after a timeout");
+	fresh(PLAIN);
+	review(answer(404), 1);
+	f.code = HTTP_CONNECT;
+	f.tries = 1;
+	CHECK_INT(review(f, 1), 0, "or if it is to have one attempt only");
+	fresh((struct health_options){ .no_hold = true });
+	review(answer(404), 1);
+	f.tries = 6;
+	CHECK_INT(review(f, 6), 0, "or without holds");
 }
 
 static void errors(void)
@@ -564,6 +642,8 @@ int main(void)
 {
 	nothing();
 	silence();
+	broken();
+	few();
 	errors();
 	probes();
 	giving_up();
