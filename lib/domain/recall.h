@@ -8,6 +8,7 @@
  *   a request is cancelled             is not sent        may finish
  *   … with --now                       is not sent        is cut off
  *
+ * What waits for a connection still is cut off at once: nothing of it was sent.
  * Each worker does so with its own flights.  What still flies RECALL_SLACK_MS
  * after that and its worker's grace belongs to one that is stopped or hangs:
  * nobody waits for it, any other worker settles it (recall_overdue()), and so

@@ -32,6 +32,8 @@ enum desk_what {
 	DESK_RECHECK,   /* give back what has not been sent */
 	DESK_CUT_BATCH, /* end what is in flight of a batch */
 	DESK_CUT_ROW,   /* of one request */
+	DESK_HALT_BATCH,/* end what has a slot, but no byte of it has left yet */
+	DESK_HALT_ROW,  /* of one request */
 	DESK_KEEP,      /* end all but some requests: others have settled those */
 };
 struct desk_word {

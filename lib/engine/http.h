@@ -76,7 +76,7 @@ struct http_call {
 	char hold_why[48];              /* the status or header that says it */
 	char message[200];              /* why it failed, safe to print */
 	int64_t took_ms;
-	bool sent;                      /* bytes of it may have left */
+	bool sent;                      /* bytes of it may have left; known before the end */
 	bool stale;                     /* HTTP_RECV: a kept-alive connection had died */
 	bool event_stream;              /* its Content-Type is text/event-stream */
 	/* Internal. */

@@ -241,8 +241,10 @@ static bool is_meant(const struct desk_word *w, const struct job *j)
 	case DESK_RECHECK:
 		return true;
 	case DESK_CUT_BATCH:
+	case DESK_HALT_BATCH:
 		return request_batch(j->req.row) == w->id;
 	case DESK_CUT_ROW:
+	case DESK_HALT_ROW:
 		return j->req.row == w->id;
 	case DESK_KEEP:
 		return !bsearch(&j->req.row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
@@ -252,7 +254,10 @@ static bool is_meant(const struct desk_word *w, const struct job *j)
 
 static bool is_cut(void *ctx, const struct http_call *call)
 {
-	return is_meant(ctx, call->user);
+	const struct desk_word *w = ctx;
+	bool halt = w->what == DESK_HALT_BATCH || w->what == DESK_HALT_ROW;
+
+	return is_meant(w, call->user) && !(halt && call->sent);
 }
 
 static void give_back(struct run *r, struct job_list *list, struct desk_word *w)

@@ -60,14 +60,14 @@ int watch_look(struct watch *w, struct db *db, int outstanding, int64_t now_ms,
 	w->said = sum;
 	if (r->n_batches + r->n_rows == 0)
 		return 0;
-	/* What lies ready comes back, and is cancelled or expires by that. */
+	/* What lies ready comes back, and is cancelled or expires by that.  What has
+	 * a slot may finish, if it has not to wait for a connection still. */
 	desk_say(words, DESK_RECHECK, 0, 0);
 	for (int i = 0; i < r->n_batches; i++)
-		if (r->batches[i].cut)
-			desk_say(words, DESK_CUT_BATCH, r->batches[i].batch, 0);
+		desk_say(words, r->batches[i].cut ? DESK_CUT_BATCH : DESK_HALT_BATCH,
+			 r->batches[i].batch, 0);
 	for (int i = 0; i < r->n_rows; i++)
-		if (r->rows[i].cut)
-			desk_say(words, DESK_CUT_ROW, r->rows[i].row, 0);
+		desk_say(words, r->rows[i].cut ? DESK_CUT_ROW : DESK_HALT_ROW, r->rows[i].row, 0);
 	return 0;
 }
 

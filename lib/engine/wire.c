@@ -336,6 +336,9 @@ int wire_on_send(void *user, char *remote_ip, char *local_ip, int remote_port,
 	(void)remote_port;
 	(void)local_port;
 	w->last_sent_us = clock_mono_us();
+	if (w->verdict != HTTP_ANSWERED) /* it was cut off while it waited for this */
+		return 1;
+	w->call->sent = true;
 	if (++w->sends == 1)
 		return 0;
 	/* libcurl is about to send the request again by itself: that is a new

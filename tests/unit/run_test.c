@@ -1,5 +1,6 @@
 #include "engine/run.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include "base/log.h"
@@ -359,6 +360,43 @@ static void cancelled(void)
 	leave();
 }
 
+static void cancel_waiting(void *ctx, const struct run_progress *p)
+{
+	if (raised == 0 && p->in_flight == 2) {
+		raised++;
+		fixture_must(ending_cancel(ctx, batch, false, &e) >= 0, "ending_cancel", &e);
+	}
+}
+
+/* A server that takes connections and says nothing: TLS has no end. */
+static void unsent(void)
+{
+	struct send send = quick();
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof a;
+	int mute = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(mute, (struct sockaddr *)&a, n) < 0 || listen(mute, 16) < 0 ||
+	    getsockname(mute, (struct sockaddr *)&a, &n) < 0)
+		serve_give_up("no mute server");
+	snprintf(server.url, sizeof server.url, "https://127.0.0.1:%d", ntohs(a.sin_port));
+	make("unsent", fixture_lines, 3, &send, "none");
+	struct db *other = db_open(db_path(db), DB_EXISTING, &e);
+	struct run_options o = options(2);
+	o.progress = cancel_waiting;
+	o.ctx = other;
+	raised = 0;
+	run(&o, "drained");
+	CHECK(raised == 1 && sum.took_ms < 5000, "a batch is cancelled while requests wait for a connection: %lld ms",
+	      (long long)sum.took_ms);
+	CHECK(sum.sends == 0 && SQL("SELECT cancelled FROM batches") == 3, "they are not sent when they have one");
+	CHECK_INT(SQL("SELECT sum(counted) FROM requests"), 0, "and no attempt counts");
+	close(mute);
+	db_close(other);
+	sqlite3_close(raw);
+	db_close(db);
+	run_release(&sum);
+}
+
 static int64_t expires_ms, seen_early, seen_late;
 static int stage;
 
@@ -516,6 +554,7 @@ int main(void)
 	aborting();
 	reader_gone();
 	cancelled();
+	unsent();
 	expired_meanwhile();
 	missing_key();
 	racing();

@@ -22,11 +22,13 @@ static const char *told(int64_t now_ms, int outstanding)
 	for (int i = 0; i < words.n; i++) {
 		const struct desk_word *d = &words.v[i];
 		const char *what[] = { [DESK_RECHECK] = "recheck", [DESK_CUT_BATCH] = "batch",
-				       [DESK_CUT_ROW] = "row", [DESK_KEEP] = "keep" };
+				       [DESK_CUT_ROW] = "row", [DESK_KEEP] = "keep",
+				       [DESK_HALT_BATCH] = "halt", [DESK_HALT_ROW] = "halt row" };
 		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", what[d->what]);
-		if (d->what == DESK_CUT_BATCH || d->what == DESK_CUT_ROW)
+		bool row = d->what == DESK_CUT_ROW || d->what == DESK_HALT_ROW;
+		if (row || d->what == DESK_CUT_BATCH || d->what == DESK_HALT_BATCH)
 			n += (size_t)snprintf(text + n, sizeof text - n, " %u",
-					      d->what == DESK_CUT_ROW ? request_line(d->id) : (unsigned)d->id);
+					      row ? request_line(d->id) : (unsigned)d->id);
 		for (int64_t k = 0; d->what == DESK_KEEP && k < d->n; k++)
 			n += (size_t)snprintf(text + n, sizeof text - n, " %u", request_line(d->rows[k]));
 	}
@@ -60,7 +62,7 @@ static void windows(void)
 	start(ME, request_row(id, 1));
 	CHECK_STR(told(2000, 1), "", "a window that ends later");
 	CHECK(!watch_has_work(&w) && watch_next(&w) == 5000, "is looked at then");
-	CHECK_STR(told(5000, 1), "recheck", "it ends: what lies ready comes back");
+	CHECK_STR(told(5000, 1), "recheck, halt 1", "it ends: what lies ready comes back");
 	CHECK(watch_has_work(&w) && watch_next(&w) == 6000, "what is pending has to be ended");
 	CHECK_STR(told(5500, 1), "", "that is said once");
 	CHECK_STR(told(6000, 1), "recheck, batch 1", "after the grace what is in flight is cut off");
@@ -83,7 +85,7 @@ static void cancels(void)
 	rows_begin(&r);
 	rows_must(request_cancel(&r.t, request_row(id, 2), false, 1000, &e) == 2, "cancel", e.msg);
 	rows_commit(&r);
-	CHECK_STR(told(1000, 4), "recheck", "a request is cancelled: it is not sent, if it was not");
+	CHECK_STR(told(1000, 4), "recheck, halt row 2", "a request is cancelled: it is not sent, if it was not");
 	CHECK_STR(told(1000, 4), "", "once");
 	rows_begin(&r);
 	rows_must(request_cancel(&r.t, request_row(id, 2), true, 1100, &e) == 2, "cancel", e.msg);
@@ -92,7 +94,7 @@ static void cancels(void)
 	CHECK_STR(told(1100, 4), "recheck, row 2, row 3", "with --now it is cut off");
 	CHECK_STR(told(1100, 4), "", "once");
 	ROWS_DO(r.raw, "UPDATE batches SET status = 5 WHERE id = ?1", id);
-	CHECK_STR(told(1200, 4), "recheck, row 2, row 3", "the batch is cancelled: nothing of it is sent");
+	CHECK_STR(told(1200, 4), "recheck, halt 2, row 2, row 3", "the batch is cancelled: nothing of it is sent");
 	ROWS_DO(r.raw, "UPDATE batches SET abort_ms = 1500 WHERE id = ?1", id);
 	CHECK_STR(told(1500, 4), "recheck, batch 2, row 2, row 3", "with --now all is cut off");
 	CHECK_STR(told(1500, 4), "", "once");
