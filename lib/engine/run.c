@@ -42,6 +42,7 @@ struct run {
 	int64_t expected_ms;   /* when the wait was to end; by the clock that goes on while the
 				* machine sleeps */
 	int64_t next_look_ms;
+	int64_t ahead_ms;      /* of the monotonic clock: the wall clock */
 	int64_t held;          /* bytes of all jobs taken, also of those given since */
 	int64_t given;         /* of these: bytes of those that were given */
 };
@@ -210,8 +211,12 @@ static struct run_progress progress(const struct run *r)
 /* What time brings. */
 static void look_at_clock(struct run *r)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), ahead = clock_wall_ms() - now;
 
+	/* The ledger's holds are over then: what it starts would come back at once. */
+	if (ahead > r->ahead_ms + GAP_MS)
+		gate_release(&r->gate);
+	r->ahead_ms = ahead;
 	if (r->stops == 0 && r->end_ms && now >= r->end_ms)
 		stop(r, "max_time", 0);
 	if (r->stops == 1 && now > r->deadline_ms)
