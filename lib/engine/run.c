@@ -21,7 +21,7 @@ enum {
 	WAIT_MS = 500,         /* the loop goes round at least so often */
 	GAP_MS = 500,          /* who was away for so much longer asks again before sending */
 	LOOK_MS = 1000,        /* how often `tick` is called */
-	WALL_MS = 10000,       /* a wrong key, an empty purse (engine/health.h) */
+	WALL_MS = 10000,       /* a wrong key, an empty purse (engine/gate.h) */
 };
 
 struct run {
@@ -39,8 +39,7 @@ struct run {
 	int stops;             /* 0, 1 draining, 2 aborting */
 	int64_t deadline_ms;   /* monotonic: abort what is still in flight then */
 	int64_t end_ms;        /* monotonic: --max-time; 0: none */
-	int64_t expected_ms;   /* when the wait was to end; by the clock that goes on while the
-				* machine sleeps */
+	int64_t expected_ms;   /* when the wait was to end, also of a sleep (clock_boot_ms()) */
 	int64_t next_look_ms;
 	int64_t ahead_ms;      /* of the monotonic clock: the wall clock */
 	int64_t held;          /* bytes of all jobs taken, also of those given since */
@@ -74,9 +73,10 @@ static void end_job(struct run *r, struct job *j)
 	job_judge(j, &r->rng, clock_wall_ms());
 	if (j->call.hold_ms > 0)
 		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + j->call.hold_ms);
-	/* Nor does anything run into the same wall until the ledger knows of it. */
-	if (j->quota || (j->keyed && job_status(j) == 401))
-		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
+	if (j->quota || (j->keyed && job_status(j) == 401)) /* until the ledger knows of it */
+		gate_wall(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
+	else if (j->decision.verdict == VERDICT_COMPLETED)
+		gate_success(&r->gate, j->req.bucket);
 	int64_t bytes = job_bytes(j);
 	r->held += bytes - j->bytes;
 	j->bytes = bytes;
