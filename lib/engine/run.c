@@ -233,36 +233,12 @@ static void look_at_clock(struct run *r)
 		back_with_all(r);
 }
 
-static int by_row(const void *pa, const void *pb)
-{
-	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
-static bool is_meant(const struct desk_word *w, const struct job *j)
-{
-	switch (w->what) {
-	case DESK_RECHECK:
-		return true;
-	case DESK_CUT_BATCH:
-	case DESK_HALT_BATCH:
-		return request_batch(j->req.row) == w->id;
-	case DESK_CUT_ROW:
-	case DESK_HALT_ROW:
-		return j->req.row == w->id;
-	case DESK_KEEP:
-		return !bsearch(&j->req.row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
-	}
-	return false;
-}
-
 static bool is_cut(void *ctx, const struct http_call *call)
 {
 	const struct desk_word *w = ctx;
 	bool halt = w->what == DESK_HALT_BATCH || w->what == DESK_HALT_ROW;
 
-	return is_meant(w, call->user) && !(halt && call->sent);
+	return desk_means(w, ((const struct job *)call->user)->req.row) && !(halt && call->sent);
 }
 
 static void give_back(struct run *r, struct job_list *list, struct desk_word *w)
@@ -273,7 +249,7 @@ static void give_back(struct run *r, struct job_list *list, struct desk_word *w)
 	job_list_init(&all);
 	job_append(&all, list);
 	while ((j = job_pop(&all)))
-		job_push(is_meant(w, j) ? &r->unsent : list, j);
+		job_push(desk_means(w, j->req.row) ? &r->unsent : list, j);
 }
 
 /* Those that may use a slot beyond --jobs. */
