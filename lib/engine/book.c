@@ -163,6 +163,27 @@ static int count_limits(struct book *b, const struct job *j, struct limiter_buck
 	return limiter_end(b->scene.limiter, bucket, &end, e);
 }
 
+/* It would fail because its window ends before the next attempt; but
+ * `fsl-batch retry` may have given the batch a longer one meanwhile. */
+static int renew(struct book *b, struct job *j, struct err *e)
+{
+	struct retry_decision again = j->decision;
+
+	if (!again.no_time)
+		return 0;
+	const struct tally_batch *row = tally_batch(&b->tally, j->target->batch, e);
+	if (!row)
+		return -1;
+	again.verdict = VERDICT_RETRY;
+	again.no_time = false;
+	retry_deadline(&again, row->expires_ms, j->target->send.stop_before_ms, b->scene.now_ms);
+	if (row->expires_ms != j->req.expires_ms && again.verdict == VERDICT_RETRY) {
+		j->decision = again;
+		j->next_ms = b->scene.now_ms + again.delay_ms;
+	}
+	return 0;
+}
+
 static int settle_one(struct book *b, struct job *j, struct err *e)
 {
 	struct limiter_bucket *bucket = limiter_find(b->scene.limiter, j->req.bucket);
@@ -170,7 +191,8 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 
 	if (!bucket)
 		BUG("a job of a bucket that nobody has met");
-	bool first = !j->reviewed; /* its transaction may be tried again */
+	if (renew(b, j, e) < 0)
+		return -1;
 	review(b, j, bucket);
 	if (count_limits(b, j, bucket, e) < 0)
 		return -1;
@@ -196,8 +218,9 @@ static int settle_one(struct book *b, struct job *j, struct err *e)
 		s->reasoning_tokens += end.reasoning_tokens;
 	} else if (end.verdict == VERDICT_FAILED) {
 		s->failures++;
-		if (first)
+		if (!j->counted)
 			known_failed(&b->known, j->target->batch);
+		j->counted = true; /* its transaction may be tried again */
 	} else {
 		pending_again(b);
 	}

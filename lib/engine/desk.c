@@ -57,6 +57,30 @@ void desk_words_clear(struct desk_words *w)
 	w->n = 0;
 }
 
+static int by_row(const void *pa, const void *pb)
+{
+	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
+
+	return a < b ? -1 : a > b;
+}
+
+bool desk_means(const struct desk_word *w, int64_t row)
+{
+	switch (w->what) {
+	case DESK_RECHECK:
+		return true;
+	case DESK_CUT_BATCH:
+	case DESK_HALT_BATCH:
+		return request_batch(row) == w->id;
+	case DESK_CUT_ROW:
+	case DESK_HALT_ROW:
+		return row == w->id;
+	case DESK_KEEP:
+		return !bsearch(&row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
+	}
+	return false;
+}
+
 void desk_release(struct desk *d)
 {
 	struct job *j;

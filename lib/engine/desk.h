@@ -48,6 +48,8 @@ struct desk_words {
 };
 void desk_say(struct desk_words *w, enum desk_what what, int64_t id, int64_t n);
 void desk_keep(struct desk_words *w, int64_t *rows, int64_t n); /* takes rows */
+/* Is this request one of those that the word is about? */
+bool desk_means(const struct desk_word *w, int64_t row);
 void desk_words_clear(struct desk_words *w); /* the memory for words stays */
 
 struct desk {

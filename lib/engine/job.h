@@ -26,6 +26,7 @@ struct job {
 	bool keyed;                  /* the batch's key goes with it */
 	bool quota;                  /* 429, and the body says insufficient_quota */
 	bool reviewed;               /* the ledger has had its word on the decision */
+	bool counted;                /* among the failures of its batch (known_failed()) */
 	struct http_call call;
 	/* What the call points into. */
 	struct str raw, url, body;

@@ -21,7 +21,7 @@ enum {
 	WAIT_MS = 500,         /* the loop goes round at least so often */
 	GAP_MS = 500,          /* who was away for so much longer asks again before sending */
 	LOOK_MS = 1000,        /* how often `tick` is called */
-	WALL_MS = 10000,       /* a wrong key, an empty purse (engine/health.h) */
+	WALL_MS = 10000,       /* a wrong key, an empty purse (engine/gate.h) */
 };
 
 struct run {
@@ -39,9 +39,9 @@ struct run {
 	int stops;             /* 0, 1 draining, 2 aborting */
 	int64_t deadline_ms;   /* monotonic: abort what is still in flight then */
 	int64_t end_ms;        /* monotonic: --max-time; 0: none */
-	int64_t expected_ms;   /* when the wait was to end; by the clock that goes on while the
-				* machine sleeps */
+	int64_t expected_ms;   /* when the wait was to end, also of a sleep (clock_boot_ms()) */
 	int64_t next_look_ms;
+	int64_t ahead_ms;      /* of the monotonic clock: the wall clock */
 	int64_t held;          /* bytes of all jobs taken, also of those given since */
 	int64_t given;         /* of these: bytes of those that were given */
 };
@@ -73,9 +73,10 @@ static void end_job(struct run *r, struct job *j)
 	job_judge(j, &r->rng, clock_wall_ms());
 	if (j->call.hold_ms > 0)
 		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + j->call.hold_ms);
-	/* Nor does anything run into the same wall until the ledger knows of it. */
-	if (j->quota || (j->keyed && job_status(j) == 401))
-		gate_close(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
+	if (j->quota || (j->keyed && job_status(j) == 401)) /* until the ledger knows of it */
+		gate_wall(&r->gate, j->req.bucket, clock_mono_ms() + WALL_MS);
+	else if (j->decision.verdict == VERDICT_COMPLETED)
+		gate_success(&r->gate, j->req.bucket);
 	int64_t bytes = job_bytes(j);
 	r->held += bytes - j->bytes;
 	j->bytes = bytes;
@@ -210,8 +211,12 @@ static struct run_progress progress(const struct run *r)
 /* What time brings. */
 static void look_at_clock(struct run *r)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), ahead = clock_wall_ms() - now;
 
+	/* The ledger's holds are over then: what it starts would come back at once. */
+	if (ahead > r->ahead_ms + GAP_MS)
+		gate_release(&r->gate);
+	r->ahead_ms = ahead;
 	if (r->stops == 0 && r->end_ms && now >= r->end_ms)
 		stop(r, "max_time", 0);
 	if (r->stops == 1 && now > r->deadline_ms)
@@ -228,36 +233,12 @@ static void look_at_clock(struct run *r)
 		back_with_all(r);
 }
 
-static int by_row(const void *pa, const void *pb)
-{
-	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
-static bool is_meant(const struct desk_word *w, const struct job *j)
-{
-	switch (w->what) {
-	case DESK_RECHECK:
-		return true;
-	case DESK_CUT_BATCH:
-	case DESK_HALT_BATCH:
-		return request_batch(j->req.row) == w->id;
-	case DESK_CUT_ROW:
-	case DESK_HALT_ROW:
-		return j->req.row == w->id;
-	case DESK_KEEP:
-		return !bsearch(&j->req.row, w->rows, (size_t)w->n, sizeof *w->rows, by_row);
-	}
-	return false;
-}
-
 static bool is_cut(void *ctx, const struct http_call *call)
 {
 	const struct desk_word *w = ctx;
 	bool halt = w->what == DESK_HALT_BATCH || w->what == DESK_HALT_ROW;
 
-	return is_meant(w, call->user) && !(halt && call->sent);
+	return desk_means(w, ((const struct job *)call->user)->req.row) && !(halt && call->sent);
 }
 
 static void give_back(struct run *r, struct job_list *list, struct desk_word *w)
@@ -268,7 +249,7 @@ static void give_back(struct run *r, struct job_list *list, struct desk_word *w)
 	job_list_init(&all);
 	job_append(&all, list);
 	while ((j = job_pop(&all)))
-		job_push(is_meant(w, j) ? &r->unsent : list, j);
+		job_push(desk_means(w, j->req.row) ? &r->unsent : list, j);
 }
 
 /* Those that may use a slot beyond --jobs. */

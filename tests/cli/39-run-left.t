@@ -56,6 +56,14 @@ says denied "^fsl-run: m at $API_URL: the key env:MY_KEY is not accepted: script
 says denied "^fsl-run: hint: fsl-run -n prints a curl command .*, $goes_on" "how to check it"
 is "$(message denied)" "scripted 401" "the message is in the summary"
 
+# One refusal among successes: what flew beside it shows that the key is good.
+lines 200 x >odd.jsonl
+server_start ODD --mode openai --latency 50 --rule 'nth=20 => status=401'
+FSL_DB=$PWD/odd.db fsl-run --json -j 8 -i odd.jsonl -o odd.out --key env:MY_KEY --base-url "$ODD_URL" \
+	>odd.sum 2>odd.said
+is "$? $(jq -c '[.completed, .failed, .attempts, .seconds < 7]' odd.sum)" '0 [200,0,201,true]' \
+	"a key that is refused once among successes: it goes on at once"
+
 lines 3 poor >poor.jsonl
 ends poor quota -i poor.jsonl --key env:MY_KEY
 says poor "^fsl-run: m at $API_URL: the quota of the key env:MY_KEY is used up: pay first$" "whose quota"

@@ -779,6 +779,27 @@ static void memory_waits(void)
 	close_all();
 }
 
+/* A batch gets a longer window while a request of it is in flight. */
+static void renewed(void)
+{
+	open_file("renewed");
+	int64_t batch = add_batch(fixture_lines(db, 2), "none"), now = clock_wall_ms();
+	ROWS_DO(raw, "UPDATE batches SET expires_ms = ?1, window_ms = 1,"
+		" options = '{\"retries\":5,\"retry_delay_ms\":0,\"stop_before_ms\":600000}'", now + 300000);
+	open_book((struct ledger_options){ .jobs = 2 });
+	CHECK_INT(cycle(2), 2, "two in flight");
+	answers(1, 500);
+	cycle(0);
+	CHECK_INT(SQL("SELECT failed FROM batches"), 1, "no time for another attempt: it fails");
+	answers(1, 500);
+	ROWS_DO(raw, "UPDATE batches SET expires_ms = ?1", now + 3600000);
+	cycle(0);
+	CHECK_INT(SQL("SELECT retrying FROM batches WHERE id = ?1", batch), 1,
+		  "with a longer window by then it is tried again");
+	CHECK_INT(SQL("SELECT sum(counted) FROM requests"), 2, "and its attempt counts");
+	close_all();
+}
+
 int main(void)
 {
 	memory();
@@ -794,6 +815,7 @@ int main(void)
 	keys();
 	guarded();
 	throttled();
+	renewed();
 	free(words.v);
 	return unit_done();
 }

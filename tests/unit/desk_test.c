@@ -143,6 +143,10 @@ static void what_is_said(void)
 	CHECK(heard.n == 4 && heard.v[0].what == DESK_RECHECK && heard.v[1].what == DESK_CUT_BATCH &&
 	      heard.v[1].id == 7 && heard.v[2].what == DESK_CUT_ROW && heard.v[2].id == 8 &&
 	      heard.v[2].n == 2, "they are heard in their order, with what they are about");
+	CHECK(desk_means(&heard.v[0], 1) && desk_means(&heard.v[1], request_row(7, 3)) &&
+	      !desk_means(&heard.v[1], request_row(8, 3)) && desk_means(&heard.v[2], 8) &&
+	      !desk_means(&heard.v[2], 9) && !desk_means(&heard.v[3], 3) && desk_means(&heard.v[3], 2),
+	      "all, those of a batch, one, and all but some");
 	CHECK(heard.v[3].what == DESK_KEEP && heard.v[3].n == 2 && heard.v[3].rows[0] == 3 &&
 	      heard.v[3].rows[1] == 5, "and with their rows");
 	CHECK_INT(rows(&got), 1, "beside the jobs");

@@ -31,6 +31,17 @@ int main(void)
 	CHECK(gate_is_open(&g, 1, 5500), "released: all are open");
 	gate_close(&g, 1, 10);
 	CHECK(!gate_is_open(&g, 1, 9) && gate_is_open(&g, 1, 10), "and usable again");
+	gate_wall(&g, 1, 400);
+	gate_close(&g, 2, 450);
+	gate_wall(&g, 2, 400);
+	CHECK(!gate_is_open(&g, 1, 399) && gate_is_open(&g, 1, 400), "a wall stands until then");
+	gate_success(&g, 1);
+	gate_success(&g, 2);
+	gate_success(&g, 3);
+	CHECK(gate_is_open(&g, 1, 300) && gate_is_open(&g, 3, 0), "or until something succeeds");
+	CHECK(!gate_is_open(&g, 2, 449), "but what the server wants, it wants all the same");
+	gate_wall(&g, 1, 400);
+	CHECK(!gate_is_open(&g, 1, 300), "the next one stands again");
 	gate_release(&g);
 	gate_release(&g);
 	return unit_done();

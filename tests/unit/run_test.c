@@ -2,7 +2,11 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "fixture.h"
 #include "rows.h"
@@ -14,6 +18,19 @@ static int64_t batch;
 static struct serve server;
 static struct run_summary sum;
 static struct err e;
+
+static atomic_int hours_ahead;
+
+/* In the place of the C library's: somebody sets the wall clock, or the machine
+ * has slept, which the monotonic clock does not count. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec += hours_ahead * 3600;
+	return rc;
+}
 
 #define SQL(...) ROWS_INT(raw, __VA_ARGS__)
 
@@ -439,6 +456,30 @@ static void expired_meanwhile(void)
 	leave();
 }
 
+static void set_clock(void *ctx, const struct run_progress *p)
+{
+	(void)ctx;
+	if (p->sum->n_retries > 0 && p->ledger->retrying > 0)
+		hours_ahead = 1;
+}
+
+static void clock_set(void)
+{
+	static const char *const args[] = { "--rule", "nth=1 => status=429 ; header=\"Retry-After: 9\"",
+					    NULL };
+	struct send send = quick();
+	server = serve_start(args);
+	make("clock", fixture_lines, 5, &send, "none");
+	struct run_options o = options(1);
+	o.progress = set_clock;
+	run(&o, "drained");
+	CHECK(hours_ahead == 1 && sum.took_ms < 6000, "the clock is set while the server wants to be left "
+	      "alone: what is over for one thread is over for the other: %lld ms", (long long)sum.took_ms);
+	CHECK(SQL("SELECT completed FROM batches") == 5 && sum.attempts == 6, "all complete");
+	hours_ahead = 0;
+	leave();
+}
+
 static void missing_key(void)
 {
 	static const char *const args[] = { NULL };
@@ -556,6 +597,7 @@ int main(void)
 	cancelled();
 	unsent();
 	expired_meanwhile();
+	clock_set();
 	missing_key();
 	racing();
 	stopped_races();
