@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/lines.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/safe.h"
 
@@ -51,6 +52,23 @@ static int unknown(const struct config_source *s, struct span name, struct err *
 	return near ? err_hint(e, "did you mean %s?", near) : -1;
 }
 
+/* A section for a program that there is not would be passed over for ever. */
+static int enter(struct reading *r, struct span name, struct err *e)
+{
+	static const char *const programs[] = {
+		"fsl-file", "fsl-batch", "fsl-run", "fletcher-plan", "fletcher-dot", NULL,
+	};
+	char *z CLEANUP(mem_cleanup) = mem_copy(name.p, name.n);
+	r->section = true;
+	r->mine = span_is(name, r->source->program);
+	for (int i = 0; programs[i]; i++)
+		if (r->mine || span_is(name, programs[i]))
+			return 0;
+	err_set(e, ERR_CONFIG, "there is no program '%s'", safe_show(name, 60));
+	const char *near = opt_nearest(z, programs);
+	return near ? err_hint(e, "did you mean [%s]?", near) : -1;
+}
+
 static int read_line(struct reading *r, struct span line, struct err *e)
 {
 	const struct config_source *s = r->source;
@@ -62,10 +80,10 @@ static int read_line(struct reading *r, struct span line, struct err *e)
 	if (line.p[0] == '[') {
 		if (line.p[line.n - 1] != ']')
 			return err_set(e, ERR_CONFIG, "']' is missing");
-		r->section = true;
-		r->mine = span_is(trim((struct span){ line.p + 1, line.n - 2 }), s->program);
-		return 0;
+		return enter(r, trim((struct span){ line.p + 1, line.n - 2 }), e);
 	}
+	if (line.p[0] == '-')
+		return err_set(e, ERR_CONFIG, "an option is written without its dashes here");
 	if (!r->mine)
 		return 0;
 	struct span name = line, value = SPAN_NONE;
@@ -81,8 +99,13 @@ static int read_line(struct reading *r, struct span line, struct err *e)
 	const struct opt *o = opt_named(s->tables, name);
 	if (o)
 		return r->fn(r->ctx, o, value, r->number, e);
-	if (!r->section || opt_named(s->others, name))
+	if (opt_named(s->others, name))
 		return 0;
+	if (!r->section) {
+		log_info("%s:%lld: '%s' is no option of %s", safe_show(span_of(s->path), SHOWN),
+			 (long long)r->number, safe_show(name, 60), s->program);
+		return 0;
+	}
 	return unknown(s, name, e);
 }
 

@@ -74,6 +74,25 @@ const char *opt_source(const struct opt *o)
 	return g && g->row == o ? g->label : "";
 }
 
+void opt_blame(const struct opt *const *tables, const char *config_path, struct err *e)
+{
+	struct span msg = span_of(e->msg), name = { e->msg + 2, 0 };
+	if (e->code != ERR_USAGE || !span_starts(msg, "--"))
+		return;
+	while (name.p[name.n] == '-' || (name.p[name.n] >= 'a' && name.p[name.n] <= 'z') ||
+	       (name.p[name.n] >= '0' && name.p[name.n] <= '9'))
+		name.n++;
+	const struct opt *o = opt_named(tables, name);
+	struct span source = span_of(o ? opt_source(o) : "-");
+	bool file = span_starts(source, "config:");
+	if (source.n == 0 || source.p[0] == '-')
+		return;
+	if (file)
+		e->code = ERR_CONFIG;
+	/* Of a list the label has only the last line. */
+	(void)err_wrap(e, "%s", file && config_path ? safe_show(span_of(config_path), 200) : source.p);
+}
+
 const struct opt *opt_given(const struct opt *table, const void *const *dst, size_t n)
 {
 	for (const struct opt *o = table; o->kind != OPT_END; o++)

@@ -63,6 +63,11 @@ void opt_list_release(struct opt_list *l);
  * or a label as above. */
 const char *opt_source(const struct opt *o);
 
+/* An ERR_USAGE that begins with "--NAME" is about its value: if that came from the
+ * environment or the config file, that is named before it, and for the file it
+ * becomes an ERR_CONFIG. */
+void opt_blame(const struct opt *const *tables, const char *config_path, struct err *e);
+
 /* The first row of the table that was given on the command line and sets one of
  * these n destinations, or NULL. */
 const struct opt *opt_given(const struct opt *table, const void *const *dst, size_t n);

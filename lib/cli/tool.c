@@ -427,7 +427,10 @@ static int run_verb(const struct tool_program *p, const struct tool_verb *v, boo
 	set_log();
 	if (settle(t, e) < 0 || check_operands(t, v, e) < 0)
 		return -1;
-	return v->run(t, e);
+	int status = v->run(t, e);
+	if (status < 0)
+		opt_blame(tables, config.path, e);
+	return status;
 }
 
 /* Takes the verb out of the words and runs it. */

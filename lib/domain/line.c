@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -209,12 +210,10 @@ int line_check_url(struct span url, bool allow_path_only, bool allow_secrets,
 		   struct line_problem *why)
 {
 	struct lineurl u;
-	if (check_url(url, allow_secrets, &u, why) < 0)
-		return -1;
-	if (!u.authority.p && !allow_path_only)
+	if (!allow_path_only && (url.n < 4 || strncasecmp(url.p, "http", 4) != 0))
 		return problem(why, LINE_INVALID_URL, 1,
 			       "must start with http:// or https:// and a host");
-	return 0;
+	return check_url(url, allow_secrets, &u, why);
 }
 
 static int read_url(struct reading *r, struct lineurl *u)

@@ -150,7 +150,7 @@ int send_read(struct send *s, struct span json, struct err *e)
 static int next_status(const char **p, bool *class)
 {
 	const char *z = *p;
-	if (z[0] < '1' || z[0] > '5')
+	if (z[0] < '3' || z[0] > '5') /* what comes below is no failure */
 		return -1;
 	*class = z[1] == 'x' && z[2] == 'x';
 	if (!*class && (z[1] < '0' || z[1] > '9' || z[2] < '0' || z[2] > '9'))

@@ -38,8 +38,10 @@ static int system_error(struct db *db, int rc, struct err *e, const char *what)
 
 	if (full)
 		return err_set(e, ERR_IO, "%s: %s: the disk is full", shown(db->path), what);
-	return err_set(e, denied ? ERR_NOPERM : ERR_IO, "%s: %s: %s (errno %d)",
-		       shown(db->path), what, sqlite3_errstr(rc), number);
+	if (number)
+		return err_set(e, denied ? ERR_NOPERM : ERR_IO, "%s: %s: %s", shown(db->path), what,
+			       strerror(number));
+	return err_set(e, ERR_IO, "%s: %s: %s", shown(db->path), what, sqlite3_errstr(rc));
 }
 
 int db_fail(struct db *db, int rc, struct err *e, const char *what)

@@ -55,4 +55,15 @@ is "$(stats API .max_in_flight)" 3 "the command line is stronger, whatever the f
 kill -TERM $pid
 wait $pid
 
+# --- a value that is wrong says where it came from
+
+printf 'limit m:jobs=0\n' >"$config"
+status_is 78 "a bad limit from the start" fsl-run -i in.jsonl -o out.jsonl --base-url "$API_URL"
+like "$(cat err)" "$config: --limit: m:jobs=0: '0' is not a number" "the file is named"
+rm "$config"
+status_is 64 "a bad base URL in the environment" env FSL_BASE_URL=localhost:8000 fsl-run -n -i in.jsonl
+like "$(cat err)" 'FSL_BASE_URL: --base-url must start with http:// or https://' "the variable is named"
+status_is 64 "and on the command line" fsl-run -n -i in.jsonl --base-url localhost:8000
+like "$(cat err)" '^fsl-run: --base-url must start with http://' "nothing else is"
+
 done_testing

@@ -100,9 +100,9 @@ static void check_bad_config(const char *text, const char *where_and_what,
 static void test_config(void)
 {
 	CHECK_INT(parse("--name cli"), 0, "a command line");
-	CHECK_INT(config("# comment\n\n  jobs 3 \r\nname=file\n[other]\njobs 5\nnonsense 1\n"
+	CHECK_INT(config("# comment\n\n  jobs 3 \r\nname=file\n[fsl-run]\njobs 5\nnonsense 1\n"
 			 "[test]\n\tdelay = 4s\nall\ntag a b\ntag\tc\nof-another-verb\n"
-			 "[other]\ncolor never"), 0, "a config file");
+			 "[fsl-run]\ncolor never"), 0, "a config file");
 	CHECK_INT(v.jobs, 3, "what stands before sections is for all");
 	CHECK_STR(v.name, "cli", "the command line is stronger");
 	CHECK_INT(v.delay, 4000, "a section of ours");
@@ -132,6 +132,9 @@ static void test_config(void)
 	check_bad_config("jobs =\n", "config:1: jobs needs a value: N", "");
 	check_bad_config("[test\n", "config:1: ']' is missing", "");
 	check_bad_config("[", "config:1: ']' is missing", "");
+	check_bad_config("[fsl-rnu]\n", "config:1: there is no program 'fsl-rnu'",
+			 "did you mean [fsl-run]?");
+	check_bad_config("--jobs 3\n", "config:1: an option is written without its dashes here", "");
 
 	CHECK_INT(parse(""), 0, "no options");
 	write_config("jobs 1\0x\n", 9);
@@ -201,7 +204,7 @@ static void replace(const char *text)
 
 static void test_following(void)
 {
-	write_text("jobs 3\ntag a\n[test]\ntag b\n[other]\ntag c\n");
+	write_text("jobs 3\ntag a\n[test]\ntag b\n[fsl-run]\ntag c\n");
 	start("");
 	CHECK_STR(values(), "a,b", "at first they are those of the start");
 	changes(0, "a,b", "nothing has changed");

@@ -275,6 +275,34 @@ static void test_environment(void)
 	CHECK_STR(v.db, "x", "the command line wins");
 }
 
+/* A complaint about a value says where the value came from. */
+static void test_blame(void)
+{
+	const struct { enum err_code code; const char *msg, *want; } cases[] = {
+		{ ERR_USAGE, "--jobs is odd", "OPT_TEST_JOBS: --jobs is odd" },
+		{ ERR_USAGE, "--db is odd", "--db is odd" },
+		{ ERR_USAGE, "--nosuch is odd", "--nosuch is odd" },
+		{ ERR_USAGE, "an odd number", "an odd number" },
+		{ ERR_IO, "--jobs is odd", "--jobs is odd" },
+	};
+	CHECK_INT(parse("--db x"), 0, "a command line");
+	CHECK_INT(environment("OPT_TEST_JOBS", "7"), 0, "a variable");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err why = ERR_INIT;
+		(void)err_set(&why, cases[i].code, "%s", cases[i].msg);
+		opt_blame(tables, "/etc/x", &why);
+		CHECK_STR(why.msg, cases[i].want, "the source is named");
+		CHECK_INT(why.code, cases[i].code, "of the environment it is still usage");
+	}
+	CHECK_INT(parse(""), 0, "nothing on the command line");
+	CHECK_INT(opt_set_file(&second[0], SPAN_LIT("9"), 3, &e), 0, "a config file");
+	struct err why = ERR_INIT;
+	(void)err_set(&why, ERR_USAGE, "--jobs: odd");
+	opt_blame(tables, "/etc/x", &why);
+	CHECK_STR(why.msg, "/etc/x: --jobs: odd", "the file is named");
+	CHECK_INT(why.code, ERR_CONFIG, "and it is the configuration that is wrong");
+}
+
 int main(void)
 {
 	test_words();
@@ -285,6 +313,7 @@ int main(void)
 	test_first();
 	test_file();
 	test_environment();
+	test_blame();
 	opt_list_release(&v.tags);
 	return unit_done();
 }

@@ -66,11 +66,11 @@ static void json(void)
 static void statuses(void)
 {
 	struct err e = ERR_INIT;
-	static const char *const good[] = { "429", "5xx", "408,425,429,5xx", "", "100,599" };
+	static const char *const good[] = { "429", "5xx", "408,425,429,5xx", "", "300,599" };
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
 		CHECK(send_check_http(good[i], &e) == 0, "a list: '%s'", good[i]);
 	static const char *const bad[] = {
-		"42", "4299", "0xx", "6xx", "600", "5x", "5xx,", ",5xx", "5xx,,429", "5XX", "5xx 429",
+		"42", "4299", "0xx", "6xx", "600", "5x", "5xx,", ",5xx", "5xx,,429", "5XX", "5xx 429", "200", "1xx",
 		"x", "099", "429, 5xx", "-429",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -137,7 +137,7 @@ static const struct tool_verb only[] = {
 	{ NULL, "[BATCH...]", 0, 2, "", NULL, list_options, run_list }, { .run = NULL },
 };
 static const struct tool_program single = {
-	.name = "fsl-one", .summary = "runs", .verbs = only,
+	.name = "fletcher-dot", .summary = "runs", .verbs = only,
 };
 
 enum to { TO_FILE, TO_FULL, TO_GONE, TO_CLOSED, TO_PIPE, TO_TERMINAL };
@@ -326,9 +326,9 @@ static void test_help(void)
 	check("list -V", 0, "fsl-test " FSL_VERSION " (", "", "also behind a verb");
 	check("--list-options", 0, "-\t--db\t-D\tFILE\n-\t--json\t-\t-\n", "", "all options");
 	reset(&single);
-	check("--help", 0, "Usage: fsl-one [OPTION]... [BATCH...]\n", "",
+	check("--help", 0, "Usage: fletcher-dot [OPTION]... [BATCH...]\n", "",
 	      "help of a program without verbs");
-	check("-V", 0, "fsl-one " FSL_VERSION "\n", "", "the version without libraries");
+	check("-V", 0, "fletcher-dot " FSL_VERSION "\n", "", "the version without libraries");
 }
 
 static void test_precedence(void)
@@ -337,7 +337,7 @@ static void test_precedence(void)
 	reset(&many);
 	snprintf(path, sizeof(path), "%s/config", unit_dir());
 	setenv("FSL_CONFIG", path, 1);
-	write_file("config", "# for all\nlimit 7\ndb = /from/config\nnot-ours\n[fsl-one]\n"
+	write_file("config", "# for all\nlimit 7\ndb = /from/config\nnot-ours\n[fletcher-dot]\n"
 		   "limit 8\n[fsl-test]\ndry-run\nverbose\n");
 	check("list", 0, "db=/from/config format=1 columns=- quiet=0 verbose=1", "an info",
 	      "the config file");
@@ -353,6 +353,7 @@ static void test_precedence(void)
 	write_file("other", "[fsl-test]\nlimit 11\n");
 	snprintf(words, sizeof(words), "list --config %s/other", unit_dir());
 	check(words, 0, "limit=11 ", NULL, "--config is stronger than FSL_CONFIG");
+	write_file("config", "limit 7\n[fletcher-dot]\nlimit 8\n[fsl-run]\nlimit 9\n");
 	how.program = &single;
 	check("", 0, "limit=8 ", NULL, "each program has its section");
 	how.program = &many;
