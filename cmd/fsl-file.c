@@ -136,7 +136,7 @@ static int run_import(struct tool *t, struct err *e)
 	}
 	if (skipped && outfile_commit(skipped, e) < 0)
 		return -1;
-	if (dry_run && !checks)
+	if (dry_run && !checks && worst == EXIT_OK)
 		log_note("would import %s", num_of(asked.lines, "request", n));
 	if (skipped && bad > 0)
 		log_note("%s %s %s", num_of(bad, "bad line", n),

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "domain/ending.h"
 #include "domain/renew.h"
+#include "domain/select.h"
 
 static int64_t cancel(struct db *db, const struct batch *b, const struct change *c,
 		      struct err *e)
@@ -23,7 +24,10 @@ static int64_t retry(struct db *db, const struct batch *b, const struct change *
 		     struct id *batch, struct err *e)
 {
 	struct batch made CLEANUP(batch_release) = BATCH_INIT;
+	const char *const *ids = c->chosen->custom_ids;
 
+	if (ids && select_check_ids(db, b, ids, e) < 0)
+		return -1;
 	if (c->dry_run)
 		return (c->fresh ? renew_count : select_retry_count)(db, b, c->chosen, e);
 	if (!c->fresh)

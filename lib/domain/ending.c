@@ -259,23 +259,6 @@ static int choose(void *ctx, const struct select_row *r, struct err *e)
 	return 0;
 }
 
-/* The first custom id that the batch does not have is the error. */
-static int check_ids(struct db *db, const struct batch *b, const char *const *custom_ids,
-		     struct err *e)
-{
-	int64_t row;
-
-	for (; *custom_ids; custom_ids++) {
-		int rc = select_custom_id(db, b, span_of(*custom_ids), &row, e);
-		if (rc == 0)
-			return err_set(e, ERR_NOTFOUND, "the batch has no request '%s'",
-				       safe_show(span_of(*custom_ids), SHOWN));
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* A step, as step(): how many of them were pending. */
 static int cancel_rows(struct db *db, const int64_t *rows, int n, bool now, struct err *e)
 {
@@ -308,7 +291,7 @@ int64_t ending_cancel_ids(struct db *db, const struct batch *b, const char *cons
 	while (custom_ids[given])
 		given++;
 	if (select_each(db, b, &f, choose, &c, e) < 0 ||
-	    (c.found < given && check_ids(db, b, custom_ids, e) < 0))
+	    (c.found < given && select_check_ids(db, b, custom_ids, e) < 0))
 		return -1;
 	for (int at = 0; !dry_run && at < c.n; at += STEP_SINGLE) {
 		int left = c.n - at;

@@ -319,6 +319,36 @@ int select_custom_id(struct db *db, const struct batch *b, struct span custom_id
 	return rc;
 }
 
+static int pass(void *ctx, const struct select_row *r, struct err *e)
+{
+	(void)ctx;
+	(void)r;
+	(void)e;
+	return 0;
+}
+
+/* One pass over the batch tells whether all are there, one each which is not. */
+int select_check_ids(struct db *db, const struct batch *b, const char *const *custom_ids,
+		     struct err *e)
+{
+	const struct select all = { .custom_ids = custom_ids, .bare = true };
+	int64_t row, given = 0, found = select_each(db, b, &all, pass, NULL, e);
+
+	while (custom_ids[given])
+		given++;
+	if (found < 0 || found == given)
+		return found < 0 ? -1 : 0;
+	for (; *custom_ids; custom_ids++) {
+		int rc = select_custom_id(db, b, span_of(*custom_ids), &row, e);
+		if (rc == 0)
+			return err_set(e, ERR_NOTFOUND, "the batch has no request '%s'",
+				       safe_show(span_of(*custom_ids), SHOWN));
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int have_templates(struct db *db, const struct batch *b, struct err *e)
 {
 	STMT(q, db, &select_sql, Q_TEMPLATES);

@@ -47,6 +47,9 @@ int64_t select_each(struct db *db, const struct batch *b,
 /* The line that has this custom_id: 1 and *row, 0: none, -1. */
 int select_custom_id(struct db *db, const struct batch *b, struct span custom_id,
 			 int64_t *row, struct err *e) MUST_CHECK;
+/* ERR_NOTFOUND: names the first of them that the batch does not have. */
+int select_check_ids(struct db *db, const struct batch *b, const char *const *custom_ids,
+		     struct err *e) MUST_CHECK;
 
 /* Puts the chosen requests (default: failed, cancelled, expired) back and
  * reopens the batch, its stamps cleared.  With window_ms it has a new completion

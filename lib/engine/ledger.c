@@ -46,6 +46,7 @@ struct ledger {
 	struct desk_words words;
 	int outstanding;       /* jobs that the network thread has */
 	bool check_dead;
+	bool late;             /* nobody has rung for SAFETY_MS */
 	bool evicted;          /* others have ended our row: nothing may be started */
 	int64_t race_ms;       /* wall: when requests go to another model as well; -1: never */
 	bool look;             /* somebody may have cancelled, or something expired */
@@ -138,6 +139,7 @@ static void hear(struct ledger *l, bool late)
 	int64_t version = l->version;
 	int heard = side_heard(l->bell);
 
+	l->late = late;
 	if (db_version(l->db, &version, &ignored) == 0 && version != l->version) {
 		l->version = version;
 		l->look = true;
@@ -285,6 +287,10 @@ static void give_up(struct ledger *l, const struct err *e)
  * batch that expires does so in steps. */
 static int look(struct ledger *l, struct err *e)
 {
+	/* Nobody rings at a file that is gone. */
+	if (l->late && db_in_place(l->db, e) < 0)
+		return -1;
+	l->late = false;
 	if (!l->look && !watch_has_work(&l->watch))
 		return 0;
 	l->look = false;

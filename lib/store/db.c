@@ -380,6 +380,15 @@ void db_patience(struct db *db, int64_t ms)
 	db->patience_ms = db->busy_limit_ms = ms;
 }
 
+int db_in_place(struct db *db, struct err *e)
+{
+	int moved = 0;
+
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return !moved ? 0 : err_set(e, ERR_CONFIG, "%s: the state file was moved, removed or "
+				    "replaced while in use", shown(db->path));
+}
+
 int db_version(struct db *db, int64_t *version, struct err *e)
 {
 	return pragma_int(db, "PRAGMA data_version", version, e);

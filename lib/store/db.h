@@ -41,6 +41,9 @@ struct side *db_side(struct db *db); /* owned by db */
  * The default is 10 s. */
 void db_patience(struct db *db, int64_t ms);
 
+/* ERR_CONFIG if the file was moved, removed or replaced since it was opened; cheap. */
+int db_in_place(struct db *db, struct err *e) MUST_CHECK;
+
 /* Changes whenever another connection has committed (PRAGMA data_version). */
 int db_version(struct db *db, int64_t *version, struct err *e) MUST_CHECK;
 

@@ -38,16 +38,13 @@ static int begin(struct tx *t, int64_t since_ms, struct err *e)
 int tx_begin(struct tx *t, struct db *db, struct err *e)
 {
 	int64_t since_ms = clock_mono_ms();
-	int moved = 0;
 
 	check_closed(t, db);
 	if (side_lock(db->side, db->patience_ms, e) < 0)
 		return -1;
-	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-	if (moved) {
+	if (db_in_place(db, e) < 0) {
 		side_unlock(db->side);
-		return err_set(e, ERR_CONFIG, "%s: the state file was moved, removed or replaced "
-			       "while in use", safe_show(span_of(db->path), 200));
+		return -1;
 	}
 	t->db = db;
 	t->write = true;

@@ -141,6 +141,7 @@ status_is 0 '-n checks' fsl-file import -n --name new in.jsonl
 is "$(cat out) $(stored)" " $n" 'and stores nothing'
 like "$(cat err)" 'would import 100 requests' 'but says what it would do'
 status_is 65 '-n refuses what import would refuse' fsl-file import -n bad.jsonl
+unlike "$(cat err)" 'would import' 'all of it'
 status_is 6 'a taken name too' fsl-file import -n --name rows in.jsonl
 status_is 0 '-n needs no state file' fsl-file -D other.db import -n --name rows in.jsonl
 ok 'and makes none' test ! -e other.db

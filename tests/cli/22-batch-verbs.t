@@ -129,6 +129,11 @@ is "$(counts one) $(field one .fsl.outcome)" "0 0 6 0 0 all_completed" "and comp
 is "$(stats FINE .requests)" 4 "what was completed is not sent again"
 status_is 0 "results are whole then" fsl-batch results one
 is "$(wc -l <out)" 6 "one line per request"
+status_is 5 "retry of one that is not there" fsl-batch retry --custom-id r3 --custom-id r99 one
+like "$(cat err)" "has no request 'r99'" "names it"
+status_is 5 "also with -n and --new" fsl-batch retry -n --new --custom-id r99 one
+status_is 0 "one that is there, and has completed" fsl-batch retry --custom-id r3 --custom-id r3 one
+is "$(cat out)" "$(tabs "$b 0")" "is not sent again"
 status_is 64 "completed ones are never sent again" fsl-batch retry --state completed one
 sound "after retries"
 

@@ -336,4 +336,16 @@ for word in READY=1 STOPPING=1; do
 	is "$(jq -r 'select(.message) | .message' forever.log | grep -c "^$word")" 1 "$word once"
 done
 
+# --- the state file goes away under an idle worker
+
+mkdir gone
+echo '{"custom_id":"a","url":"/v1/x"}' | fsl-file -D gone/fsl.db import - >/dev/null
+fsl-run -D gone/fsl.db --forever 2>gone.said &
+pid=$!
+eventually sh -c 'fsl-run -D gone/fsl.db --workers | grep -q .'
+rm gone/fsl.db*
+ok "an idle worker notices within seconds" eventually grep -q 'moved, removed or replaced' gone.said
+wait $pid
+is $? 78 "and ends: 78"
+
 done_testing
