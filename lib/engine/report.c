@@ -1,5 +1,6 @@
 #include "engine/report.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 {
 	struct batch b CLEANUP(batch_release) = BATCH_INIT;
+	char id[BATCH_ID_BUF];
 
 	if (batch_get(db, batch, &b, e) < 0)
 		return -1;
@@ -20,6 +22,11 @@ int report_add(struct report *r, struct db *db, int64_t batch, struct err *e)
 	r->failed += b.failed + b.cancelled + b.expired;
 	r->remaining += b.pending + b.processing;
 	r->batches++;
+	if (b.failed + b.cancelled + b.expired == 0)
+		return 0;
+	const char *digits = strchr(batch_id_text(b.uuid, id), '_') + 1;
+	snprintf(r->failing, sizeof r->failing, "%.*s", REPORT_PREFIX,
+		 r->failing[0] ? "BATCH" : digits);
 	return 0;
 }
 
@@ -148,7 +155,7 @@ static const char *condition(const struct run_summary *s)
 		{ "host_down", "when it answers again, " },
 		{ "unauthorized", "fsl-run -n prints a curl command to try the key with; when it is right, " },
 		{ "quota", "when there is some again, " },
-		{ "refused", "fsl-batch errors @last shows the answers; when it lets them in, " },
+		{ "refused", "when it lets them in, " },
 		{ BLOCKS_NO_KEY, "when the key is there, " },
 		{ "max_time", "stopped by --max-time; " }, { "max_cost", "stopped by --max-cost; " },
 		{ "max_requests", "stopped by --max-requests; " },
@@ -165,12 +172,15 @@ void report_next(const struct report *r, const struct run_summary *s, struct str
 {
 	const char *batch = s->ledger.block_what;
 
-	if (is(s, "all_failing") && left_alone(s))
+	if (is(s, "all_failing") && left_alone(s)) {
 		str_addf(out, "fsl-batch errors %s shows them, fsl-batch retry %s sends them once more; "
 			 "with --no-guard the others are sent, too", batch, batch);
-	else if (r->remaining > 0 || left_alone(s))
+	} else if (r->remaining > 0 || left_alone(s)) {
+		if (is(s, "refused") && r->failing[0])
+			str_addf(out, "fsl-batch errors %s shows the answers; ", r->failing);
 		str_addf(out, "%sthe same command%s goes on with what is left", condition(s),
 			 r->anew ? " without --new" : "");
+	}
 }
 
 void report_tell(const struct report *r, const struct run_summary *s, int status)
@@ -190,8 +200,8 @@ void report_tell(const struct report *r, const struct run_summary *s, int status
 		log_note("hint: fletcher-plan why %s says why, fletcher-plan retry %s queues them "
 			 "once more", s->plans.dataset, s->plans.dataset);
 	else if (r->failed > s->plans.spared && !is(s, "all_failing"))
-		log_note("hint: fsl-batch errors @last says why, fsl-batch retry @last sends "
-			 "those once more");
+		log_note("hint: fsl-batch errors %s says why, fsl-batch retry %s sends those once "
+			 "more", r->failing, r->failing);
 	if (s->plans.waits && !s->plans.dataset)
 		log_note("hint: fletcher-plan why %s says what holds back the rest", s->plans.waits);
 	if (next.n > 0)

@@ -9,11 +9,15 @@
 #include "base/str.h"
 #include "engine/run.h"
 
+enum { REPORT_PREFIX = 8 };
+
 /* The batches of a run, added up: requests by how they ended. */
 struct report {
 	int64_t completed, failed, remaining; /* failed: also cancelled, expired */
 	int batches;
 	bool anew;           /* the same command would begin once more (--new) */
+	char failing[REPORT_PREFIX + 1]; /* of the id of the batch that has failed ones, digits
+			      * enough to name it; "BATCH": several have; "": none */
 };
 
 /* The exit status of the run; `max_failed`: with so many failed requests it is

@@ -64,7 +64,7 @@ says poor "^fsl-run: hint: when there is some again, $goes_on" "and what then"
 lines 50 closed >closed.jsonl
 ends closed refused -j 1 -i closed.jsonl --no-guard
 says closed "^fsl-run: m at $API_URL refuses requests, which had no key: scripted 403$" "what was refused"
-says closed "^fsl-run: hint: fsl-batch errors @last shows the answers; .*$goes_on" "and what then"
+says closed "^fsl-run: hint: fsl-batch errors [0-9a-f]{8} shows the answers; .*$goes_on" "and what then"
 is "$(sql "SELECT failed < 30 AND pending > 20 FROM batches")" 1 "most of it is still there to be sent"
 
 lines 50 wrong >wrong.jsonl
@@ -90,7 +90,7 @@ says requests "^fsl-run: hint: stopped by --max-requests; $goes_on" "what next"
 lines 30 half >half.jsonl
 ends failed max_failed -j 1 -i half.jsonl --max-failed 2
 says failed "^fsl-run: hint: stopped by --max-failed; $goes_on" "what next"
-says failed "^fsl-run: hint: fsl-batch errors @last says why" "and where the failures are"
+says failed "^fsl-run: hint: fsl-batch errors [0-9a-f]{8} says why" "and where the failures are"
 echo '{"m":{"input":1,"output":1000000}}' >prices.json
 sed 's/"model"/"max_tokens":1,"model"/' slow.jsonl >cost.jsonl
 ends cost max_cost -j 1 -i cost.jsonl --prices prices.json --max-cost 2.5

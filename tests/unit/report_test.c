@@ -188,6 +188,7 @@ static void says(const struct report *r, const struct run_summary *s, const char
 static void test_words(void)
 {
 	static const struct report left = { .completed = 1, .remaining = 2 }, done = { .completed = 3 };
+	static const struct report refused = { .failed = 10, .remaining = 2, .failing = "12ab" };
 	static const struct report anew = { .remaining = 2, .anew = true };
 	static const char *const stops[] = { "max_time", "max_cost", "max_requests", "max_failed" };
 	struct run_summary s = { .reason = "drained" };
@@ -216,12 +217,15 @@ static void test_words(void)
 	     "when there is some again, the same command goes on with what is left");
 	s = left_alone("refused", "");
 	says(&left, &s, "m at http://h refuses requests with the key env:K: it does not say why",
-	     "fsl-batch errors @last shows the answers; when it lets them in, the same command goes on"
+	     "when it lets them in, the same command goes on"
 	     " with what is left");
 	snprintf(s.ledger.block_key, sizeof s.ledger.block_key, "none");
 	says(&left, &s, "m at http://h refuses requests, which had no key: it does not say why",
-	     "fsl-batch errors @last shows the answers; when it lets them in, the same command goes on"
+	     "when it lets them in, the same command goes on"
 	     " with what is left");
+	says(&refused, &s, "m at http://h refuses requests, which had no key: it does not say why",
+	     "fsl-batch errors 12ab shows the answers; when it lets them in, the same command goes"
+	     " on with what is left");
 	s = left_alone("all_failing", "no such model");
 	snprintf(s.ledger.block_what, sizeof s.ledger.block_what, "batch_1");
 	says(&left, &s, "the first 20 requests of batch_1 all failed: no such model",
@@ -253,7 +257,7 @@ static enum log_level told_level;
 
 static void tell(void)
 {
-	struct report r = { .completed = 5, .failed = told_status ? 1 : 0 };
+	struct report r = { .completed = 5, .failed = told_status ? 1 : 0, .failing = "12ab" };
 	struct run_summary s = { .reason = "drained" };
 
 	log_init("test", told_level, false);
@@ -276,7 +280,7 @@ static void test_tell(void)
 	is_told(EXIT_OK, LOG_INFO, "test: drained: 5 completed, 0 failed, 0 left; 0 attempts in 0ms\n",
 		"but with -v");
 	is_told(EXIT_SOME, LOG_NOTE, "test: drained: 5 completed, 1 failed, 0 left; 0 attempts in 0ms\n"
-		"test: hint: fsl-batch errors @last says why, fsl-batch retry @last sends those "
+		"test: hint: fsl-batch errors 12ab says why, fsl-batch retry 12ab sends those "
 		"once more\n", "or when something has failed");
 	is_told(EXIT_SOME, LOG_ERROR, "", "-q says nothing");
 }
@@ -325,6 +329,7 @@ static void test_add(void)
 
 	int64_t fresh = fixture_batch(db, fixture_lines(db, 10));
 	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 0, 0, 10, 1), "nothing is done yet");
+	CHECK_STR(r.failing, "", "nothing has failed");
 	int64_t some = fixture_batch(db, fixture_lines(db, 20));
 	for (unsigned i = 1; i <= 3; i++)
 		fixture_complete(db, request_row(some, i), "{}");
@@ -336,6 +341,8 @@ static void test_add(void)
 	CHECK(report_add(&r, db, some, &e) == 0 && reports(&r, 3, 2, 15, 1),
 	      "what is in flight, or is to be tried again, is left");
 	CHECK(report_add(&r, db, fresh, &e) == 0 && reports(&r, 3, 2, 25, 2), "batches add up");
+	CHECK(strlen(r.failing) == REPORT_PREFIX, "the one with failures: %s", r.failing);
+	CHECK(report_add(&r, db, some, &e) == 0 && strcmp(r.failing, "BATCH") == 0, "or several");
 	ROWS_DO(raw, "UPDATE batches SET pending = pending - 4, expired = 4 WHERE id = ?1", some);
 	r = (struct report){ 0 };
 	CHECK(report_add(&r, db, some, &e) == 0 && reports(&r, 3, 6, 11, 1), "expired is failed");
