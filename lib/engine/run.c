@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -357,9 +356,7 @@ static int start(struct run *r, struct db *db, struct err *e)
 	struct str config CLEANUP(str_release) = STR_INIT;
 
 	r->signals = sig_open(caught, (int)ARRAY_LEN(caught), e);
-	if (r->signals < 0)
-		return -1;
-	r->http = http_new(&r->o->http, on_done, r, e);
+	r->http = r->signals < 0 ? NULL : http_new(&r->o->http, on_done, r, e);
 	if (!r->http)
 		return -1;
 	if (r->o->plans && !(r->planner = planner_new(r->o->plans, e)))
