@@ -268,8 +268,9 @@ is "$(sql "SELECT length(body) FROM product_outputs o JOIN data_products p ON p.
 	WHERE p.name = 'deaf'")" 0 "\"stdin\": \"none\" is an empty one"
 
 # 3 is the directory that is being read.
+# shellcheck disable=SC2016 # that shell expands them
 one given exec '{"argv":["sh","-c","umask; ulimit -n; ulimit -c; for f in /proc/$$/fd/*; do printf %s ${f##*/}; done"]}'
-(umask 027; ulimit -Sn 300; exec fsl-run --allow-exec given) 2>err
+(umask 027; exec prlimit --nofile=300:1024 fsl-run --allow-exec given) 2>err
 is "$(output given | tr '\n' ' ')" '0027 300 0 0123 ' \
 	"a command has our umask and limits, no core, and no descriptor of ours"
 
