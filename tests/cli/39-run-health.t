@@ -102,7 +102,8 @@ sound "connection refused"
 fresh tail
 server TAIL --latency 5 --rule 'nth=3 => exit'
 models 4 a >tail.jsonl
-fsl-run --json -j 1 --retries 2 --retry-delay 1ms -i tail.jsonl -o tail.out --base-url "$url" \
+# Not so fast that the third attempt is reset by the server as it goes.
+fsl-run --json -j 1 --retries 3 --retry-delay 200ms -i tail.jsonl -o tail.out --base-url "$url" \
 	>tail.sum 2>tail.said &
 pid=$!
 ok "the last requests of a batch have no answer any more: the server is held" \
