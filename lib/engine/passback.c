@@ -73,18 +73,35 @@ void passback_error(const char *label, const char *why, struct str *out)
 	log_warn("%s failed: %s", label, why);
 }
 
+/* Why there is no answer, as in error lines; NULL: there is one. */
+static const char *code_of(const struct batch *b, const struct produce_answer *a)
+{
+	if (a->code || a->status)
+		return a->code;
+	return b->cancelled ? "batch_cancelled" : "batch_expired";
+}
+
 /* "HTTP 503: overloaded" */
 static void tell_answer(const struct batch *b, const struct produce_answer *a, struct str *out)
 {
-	const char *how = a->code ? a->code : b->cancelled ? "batch_cancelled" : "batch_expired";
-
 	str_addf(out, "the POST to %s failed: ", safe_show(span_of(b->base_url), STDERR_SHOWN));
 	if (a->status)
 		str_addf(out, "HTTP %lld", (long long)a->status);
 	else
-		str_addz(out, how);
+		str_addz(out, code_of(b, a));
 	if (a->message)
 		str_addf(out, ": %s", safe_show(span_of(a->message), STDERR_SHOWN));
+}
+
+/* The link to a batch, and the object that is passed back, still open. */
+static struct jsonw begin(const struct batch *b, char *id, struct str *link, struct str *out)
+{
+	str_reset(link);
+	str_reset(out);
+	str_addf(link, "fsl:%s", batch_id_text(b->uuid, id));
+	struct jsonw w = jsonw_start(out);
+	jsonw_object(&w);
+	return w;
 }
 
 void passback_handover(const char *label, const struct batch *b, const struct produce_answer *a,
@@ -93,12 +110,8 @@ void passback_handover(const char *label, const struct batch *b, const struct pr
 	struct str error CLEANUP(str_release) = STR_INIT;
 	bool good = b->completed == b->total;
 	char id[BATCH_ID_BUF];
+	struct jsonw w = begin(b, id, link, out);
 
-	str_reset(link);
-	str_reset(out);
-	str_addf(link, "fsl:%s", batch_id_text(b->uuid, id));
-	struct jsonw w = jsonw_start(out);
-	jsonw_object(&w);
 	if (!good) {
 		tell_answer(b, a, &error);
 		jsonw_kstrz(&w, "error", str_z(&error));
@@ -107,8 +120,7 @@ void passback_handover(const char *label, const struct batch *b, const struct pr
 	jsonw_kstrz(&w, "batch", id);
 	jsonw_key(&w, "status");
 	jsonw_int_or_null(&w, a->status, a->status == 0);
-	jsonw_kstrz(&w, "code", good || a->code || a->status ? a->code :
-				b->cancelled ? "batch_cancelled" : "batch_expired");
+	jsonw_kstrz(&w, "code", good ? a->code : code_of(b, a));
 	jsonw_kstrz(&w, "message", a->message);
 	jsonw_end(&w);
 }
@@ -116,12 +128,8 @@ void passback_handover(const char *label, const struct batch *b, const struct pr
 void passback_batch(const struct batch *b, struct str *link, struct str *out)
 {
 	char id[BATCH_ID_BUF];
+	struct jsonw w = begin(b, id, link, out);
 
-	str_reset(link);
-	str_reset(out);
-	str_addf(link, "fsl:%s", batch_id_text(b->uuid, id));
-	struct jsonw w = jsonw_start(out);
-	jsonw_object(&w);
 	jsonw_kstrz(&w, "batch", id);
 	jsonw_key(&w, "counts");
 	jsonw_object(&w);
